@@ -1,0 +1,256 @@
+//! The audit trail's vocabulary: what happened, who did it, to whom, and with what outcome.
+//! Writing it down is the store's; every write there names its event.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::id::{ClientId, EventId, RequestId, UserId};
+use crate::time::Timestamp;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What happened, in the past tense. The text is stable: searches and alerts depend on it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[$doc])* $name,)* }
+
+        impl Kind {
+            /// Every kind there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable text, as stored and shown.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
+        impl std::str::FromStr for Kind {
+            type Err = UnknownKind;
+
+            fn from_str(text: &str) -> Result<Self, UnknownKind> {
+                match text { $($text => Ok(Self::$name),)* _ => Err(UnknownKind) }
+            }
+        }
+    };
+}
+
+/// A text that names no kind of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no such kind of audit event")]
+pub struct UnknownKind;
+
+kinds! {
+    /// A person signed up, or an administrator created an account.
+    UserCreated = "user_created",
+    /// Profile fields were changed.
+    UserUpdated = "user_updated",
+    /// An account was disabled: it can do nothing from then on.
+    UserDisabled = "user_disabled",
+    /// A disabled account was enabled again.
+    UserEnabled = "user_enabled",
+    /// An account was deleted.
+    UserDeleted = "user_deleted",
+    /// The set of roles of a user changed.
+    UserRolesChanged = "user_roles_changed",
+    /// A password was changed by its owner, or set by an operator.
+    PasswordChanged = "password_changed",
+    /// A stored hash was brought up to today's parameters.
+    PasswordRehashed = "password_rehashed",
+    /// A person signed in.
+    SignedIn = "signed_in",
+    /// A sign-in was refused.
+    SignInRefused = "sign_in_refused",
+    /// A person signed out.
+    SignedOut = "signed_out",
+    /// A session was ended by its owner or by an administrator.
+    SessionEnded = "session_ended",
+    /// A grant was revoked by a client, by its owner or by an administrator.
+    GrantRevoked = "grant_revoked",
+    /// A rotated refresh token came back: a copy exists, the grant was revoked (RFC 9700 §4.14.2).
+    RefreshReused = "refresh_reused",
+    /// A client was registered.
+    ClientCreated = "client_created",
+    /// A client was changed.
+    ClientUpdated = "client_updated",
+    /// A client was disabled.
+    ClientDisabled = "client_disabled",
+    /// A client was enabled again.
+    ClientEnabled = "client_enabled",
+    /// A client was deleted.
+    ClientDeleted = "client_deleted",
+    /// A client got a new secret.
+    ClientSecretRotated = "client_secret_rotated",
+    /// A client failed to prove itself.
+    ClientRefused = "client_refused",
+    /// An API (resource server) was registered.
+    ApiCreated = "api_created",
+    /// An API was changed.
+    ApiUpdated = "api_updated",
+    /// An API was disabled.
+    ApiDisabled = "api_disabled",
+    /// An API was enabled again.
+    ApiEnabled = "api_enabled",
+    /// An API was deleted.
+    ApiDeleted = "api_deleted",
+    /// A role was created.
+    RoleCreated = "role_created",
+    /// A role was changed.
+    RoleUpdated = "role_updated",
+    /// A role was disabled.
+    RoleDisabled = "role_disabled",
+    /// A role was enabled again.
+    RoleEnabled = "role_enabled",
+    /// A role was deleted.
+    RoleDeleted = "role_deleted",
+    /// A signing key was made.
+    KeyCreated = "key_created",
+    /// A signing key became the active one.
+    KeyActivated = "key_activated",
+    /// A signing key stopped signing.
+    KeyRetired = "key_retired",
+    /// A private key was destroyed.
+    KeyDestroyed = "key_destroyed",
+    /// A setting was changed.
+    SettingChanged = "setting_changed",
+    /// A caller asked for something that they may not do.
+    AccessRefused = "access_refused",
+}
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody who has proved anything.
+    Anonymous,
+    /// A person.
+    User(UserId),
+    /// A client on its own behalf.
+    Client(ClientId),
+    /// Somebody at the server's own command line.
+    Operator,
+    /// The server itself.
+    System,
+}
+
+impl Actor {
+    /// The kind of actor, as stored.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Anonymous => "anonymous",
+            Self::User(_) => "user",
+            Self::Client(_) => "client",
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    /// The actor's id, where it has one.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::User(id) => Some(id.to_string()),
+            Self::Client(id) => Some(id.to_string()),
+            Self::Anonymous | Self::Operator | Self::System => None,
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Succeeded,
+    /// It was refused.
+    Refused,
+}
+
+impl Outcome {
+    /// As stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What every event of one request has in common.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// The request that caused it.
+    pub request_id: Option<RequestId>,
+}
+
+/// One entry of the audit trail. It never holds a secret, a token or a password.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its own id.
+    pub id: EventId,
+    /// What happened.
+    pub kind: Kind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When, who, from where.
+    pub origin: Origin,
+    /// The person whom it concerns.
+    pub subject: Option<UserId>,
+    /// The client that it concerns.
+    pub client_id: Option<ClientId>,
+    /// Further facts, by name.
+    pub detail: Map<String, Value>,
+}
+
+impl Event {
+    /// A successful event about nobody in particular; the builder methods add the rest.
+    pub fn new(id: EventId, kind: Kind, origin: Origin) -> Self {
+        let (outcome, detail) = (Outcome::Succeeded, Map::new());
+        Self { id, kind, outcome, origin, subject: None, client_id: None, detail }
+    }
+
+    /// The same event, refused, for a reason that the log may know and the caller may not.
+    #[must_use]
+    pub fn refused(mut self, reason: &'static str) -> Self {
+        self.outcome = Outcome::Refused;
+        self.with("reason", reason)
+    }
+
+    /// The same event, about a person.
+    #[must_use]
+    pub fn subject(mut self, subject: UserId) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// The same event, about a client.
+    #[must_use]
+    pub fn client(mut self, client_id: ClientId) -> Self {
+        self.client_id = Some(client_id);
+        self
+    }
+
+    /// The same event with one more fact; a value that cannot be JSON is left out.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Serialize) -> Self {
+        if let Ok(value) = serde_json::to_value(value) {
+            self.detail.insert(name.to_owned(), value);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_read_back_from_its_text() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Munjigi's rules as values and functions: nothing here reads a clock, draws a random number, or
+//! does any input or output. What it needs of those is passed in.
+
+pub mod access;
+pub mod account;
+pub mod audit;
+pub mod id;
+pub mod oauth;
+pub mod secret;
+pub mod time;
