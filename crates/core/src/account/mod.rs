@@ -1,1 +1,2 @@
 //! Accounts: who a person is and how they prove it.
+pub mod user;

@@ -1,0 +1,61 @@
+//! People, and their sessions, as values.
+
+use std::net::IpAddr;
+
+use crate::access::RoleName;
+use crate::id::{SessionId, UserId};
+use crate::time::Timestamp;
+
+/// A person's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Who they are for ever.
+    pub id: UserId,
+    /// The address as they wrote it.
+    pub email: String,
+    /// The form in which addresses are unique.
+    pub email_canonical: String,
+    /// When the address was proved to be theirs.
+    pub email_verified_at: Option<Timestamp>,
+    /// The name to sign in with, if they chose one.
+    pub username: Option<String>,
+    /// The form in which user names are unique.
+    pub username_canonical: Option<String>,
+    /// What they want to be called.
+    pub name: Option<String>,
+    /// The language they want to be spoken to in (BCP 47).
+    pub locale: Option<String>,
+    /// Their roles, in alphabetical order.
+    pub roles: Vec<RoleName>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the profile was last changed.
+    pub updated_at: Timestamp,
+    /// Since when it can do nothing.
+    pub disabled_at: Option<Timestamp>,
+    /// When the password was last changed by hand.
+    pub password_changed_at: Option<Timestamp>,
+}
+
+/// A sign-in of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Its id, the `sid` of tokens.
+    pub id: SessionId,
+    /// When its owner proved who they are: the `auth_time` of tokens.
+    pub authenticated_at: Timestamp,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last seen, to within a few minutes.
+    pub used_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
+    /// When it was ended.
+    pub ended_at: Option<Timestamp>,
+    /// From where it began.
+    pub address: Option<IpAddr>,
+    /// With what it began, as the program named itself; at most 200 characters.
+    pub user_agent: Option<String>,
+}

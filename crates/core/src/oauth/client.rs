@@ -1,0 +1,245 @@
+//! Clients (RFC 6749 §2): who may ask for tokens, and how they prove who they are.
+
+use std::collections::BTreeSet;
+
+use crate::id::ClientId;
+use crate::oauth::api::Audience;
+use crate::oauth::error::{ErrorCode, OAuthRefusal};
+use crate::oauth::redirect_uri::RedirectUri;
+use crate::oauth::scope::Scope;
+use crate::secret::{constant_time_eq, keyed_hash};
+use crate::time::{Span, Timestamp};
+
+macro_rules! wire_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every value there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// As on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// From the wire.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+wire_enum! {
+    /// A grant that a client may use.
+    GrantType {
+        /// RFC 6749 §4.1. Its endpoints come with the pages.
+        AuthorizationCode = "authorization_code",
+        /// RFC 6749 §6.
+        RefreshToken = "refresh_token",
+        /// RFC 6749 §4.4.
+        ClientCredentials = "client_credentials",
+        /// RFC 6749 §4.3, for first-party clients that were given it by name.
+        Password = "password",
+    }
+}
+
+wire_enum! {
+    /// How a client proves itself at the token endpoint (RFC 7591 §2).
+    AuthMethod {
+        /// It does not: a public client.
+        None = "none",
+        /// RFC 6749 §2.3.1, in the header.
+        ClientSecretBasic = "client_secret_basic",
+        /// RFC 6749 §2.3.1, in the body.
+        ClientSecretPost = "client_secret_post",
+    }
+}
+
+wire_enum! {
+    /// Whether authorization requests of a client must carry a code challenge (RFC 7636).
+    Pkce {
+        /// Always; the default.
+        Required = "required",
+        /// A named confidential client may leave it out.
+        Optional = "optional",
+    }
+}
+
+wire_enum! {
+    /// Whose application a client is.
+    Party {
+        /// The same owner as this server's: it may see passwords, and needs no consent.
+        First = "first",
+        /// Anybody else's.
+        Third = "third",
+    }
+}
+
+/// A stored client secret: only its keyed hash, since it is generated with 256 random bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretHash {
+    /// HMAC-SHA256 of the secret under the server's own key.
+    pub hash: [u8; 32],
+    /// Until when it is taken; for ever when absent. A rotated secret overlaps with the new one.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// What people see.
+    pub name: String,
+    /// How it proves itself.
+    pub auth_method: AuthMethod,
+    /// The secrets that are taken: none for a public client, at most two while one is rotated.
+    pub secrets: Vec<SecretHash>,
+    /// What it may ask with.
+    pub grant_types: BTreeSet<GrantType>,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may ask for, and gets when it asks for nothing in particular.
+    pub scope: Scope,
+    /// The APIs its tokens are for when it names none (RFC 9068 §3).
+    pub audiences: Vec<Audience>,
+    /// Whether a code challenge is required.
+    pub pkce: Pkce,
+    /// Whose it is.
+    pub party: Party,
+    /// When it was registered.
+    pub created_at: Timestamp,
+    /// Since when it can do nothing.
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// Whether nothing proves that a request is really this client's (RFC 6749 §2.1).
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    /// Whether it is disabled.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled_at.is_some()
+    }
+
+    /// Whether it may use a grant.
+    pub fn may_use(&self, grant_type: GrantType) -> Result<(), OAuthRefusal> {
+        if self.grant_types.contains(&grant_type) {
+            return Ok(());
+        }
+        // RFC 6749 §5.2: "not authorized to use this authorization grant type".
+        let why = "the client may not use this grant type";
+        Err(OAuthRefusal::new(ErrorCode::UnauthorizedClient, why))
+    }
+
+    /// Whether `secret` is one of this client's, by its keyed hash. A secret has 256 random bits,
+    /// so a fast hash is enough; a slow one would only cost us.
+    pub fn admits(&self, key: &[u8; 32], secret: &str, now: Timestamp) -> bool {
+        let presented = hash_secret(key, secret);
+        self.secrets
+            .iter()
+            .filter(|stored| stored.expires_at.is_none_or(|until| now < until))
+            .any(|stored| constant_time_eq(&stored.hash, &presented))
+    }
+}
+
+/// The keyed hash under which a client's secret is stored.
+pub fn hash_secret(key: &[u8; 32], secret: &str) -> [u8; 32] {
+    keyed_hash(key, &[b"client_secret", secret.as_bytes()])
+}
+
+/// For how long the old secret is still taken after a rotation.
+pub const SECRET_OVERLAP: Span = Span::from_hours(24);
+
+/// Whether the parts of a registration fit together; the sentence says what does not.
+pub fn check_registration(client: &Client) -> Result<(), &'static str> {
+    let uses = |grant_type| client.grant_types.contains(&grant_type);
+    if uses(GrantType::ClientCredentials) && client.is_public() {
+        // RFC 6749 §4.4: "MUST only be used by confidential clients".
+        return Err("client_credentials needs a client that proves itself");
+    }
+    if uses(GrantType::Password) && client.party != Party::First {
+        // RFC 9700 §2.4 forbids it to everybody; product.md (b) allows it to first parties.
+        return Err("the password grant is for first-party clients only");
+    }
+    if uses(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
+        return Err("authorization_code needs at least one redirect URI");
+    }
+    if client.pkce == Pkce::Optional && client.is_public() {
+        // RFC 9700 §2.1.1: public clients MUST use PKCE.
+        return Err("pkce may be optional for confidential clients only");
+    }
+    if client.grant_types.is_empty() {
+        return Err("a client has at least one grant type");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confidential() -> Client {
+        Client {
+            id: "web".parse().unwrap(),
+            name: "Web".into(),
+            auth_method: AuthMethod::ClientSecretBasic,
+            secrets: vec![SecretHash { hash: hash_secret(&[1; 32], "s3cret"), expires_at: None }],
+            grant_types: [GrantType::ClientCredentials].into(),
+            redirect_uris: vec![],
+            scope: Scope::empty(),
+            audiences: vec![],
+            pkce: Pkce::Required,
+            party: Party::Third,
+            created_at: Timestamp::from_millis(0),
+            disabled_at: None,
+        }
+    }
+
+    #[test]
+    fn a_secret_is_taken_until_it_expires() {
+        let mut client = confidential();
+        let now = Timestamp::from_millis(1_000);
+        assert!(client.admits(&[1; 32], "s3cret", now));
+        assert!(!client.admits(&[1; 32], "s3creT", now));
+        assert!(!client.admits(&[2; 32], "s3cret", now));
+        client.secrets[0].expires_at = Some(now);
+        assert!(!client.admits(&[1; 32], "s3cret", now));
+    }
+
+    #[test]
+    fn a_client_uses_only_its_own_grants() {
+        let refusal = confidential().may_use(GrantType::Password).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::UnauthorizedClient);
+    }
+
+    #[test]
+    fn registrations_that_contradict_themselves_are_refused() {
+        let change = |change: fn(&mut Client)| {
+            let mut client = confidential();
+            change(&mut client);
+            check_registration(&client)
+        };
+        assert!(change(|_| ()).is_ok());
+        assert!(change(|client| client.auth_method = AuthMethod::None).is_err());
+        assert!(change(|client| client.grant_types = [GrantType::Password].into()).is_err());
+        assert!(
+            change(|client| client.grant_types = [GrantType::AuthorizationCode].into()).is_err()
+        );
+        assert!(change(|client| client.grant_types.clear()).is_err());
+        assert!(
+            change(|client| {
+                client.grant_types = [GrantType::RefreshToken].into();
+                client.auth_method = AuthMethod::None;
+                client.pkce = Pkce::Optional;
+            })
+            .is_err()
+        );
+    }
+}
