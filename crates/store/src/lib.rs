@@ -1,1 +1,20 @@
-//! Work in progress.
+//! Munjigi's storage: serializable closures over SQLite and PostgreSQL, one module per table. The
+//! only crate that knows SQL; it decides nothing.
+//!
+//! A table module holds functions over [`Tx`] and [`ReadTx`]; who calls them says what the audit
+//! trail is told ([`Committed`]). One SQL text serves both databases: `$n` parameters by number,
+//! `ON CONFLICT`, `RETURNING`, row-value pages, partial indexes, `IS NOT DISTINCT FROM`, `CAST`.
+
+mod clock;
+mod migrate;
+mod migrations;
+mod sql;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub mod audit;
+
+pub use sql::{
+    Audit, Committed, DatabaseUrl, DatabaseUrlError, FromValue, ReadTx, Result, Row, Statistics,
+    Store, StoreError, StoreOptions, ToValue, Tx, Value,
+};

@@ -1,0 +1,9 @@
+//! The schema, step by step: one forward-only set for both databases. A step, once released, is
+//! never changed. Expand first, contract a version later, so that version N−1 keeps working: a
+//! release brings one step at most.
+
+use crate::migrate::Migration;
+
+/// Every step, in order. The number is the version of the schema.
+pub(crate) const ALL: &[Migration] =
+    &[Migration { id: 1, name: "first", sql: include_str!("0001_first.sql") }];

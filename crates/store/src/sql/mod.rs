@@ -1,0 +1,20 @@
+//! The executor: serializable closures over SQLite and PostgreSQL, one SQL text for both. The only
+//! place that names a database driver; it knows no table but its own `migration`.
+
+mod error;
+mod job;
+mod options;
+mod postgres;
+mod queue;
+mod sqlite;
+mod statistics;
+mod store;
+mod tx;
+mod value;
+
+pub use error::{Result, StoreError};
+pub use options::{DatabaseUrl, DatabaseUrlError, StoreOptions};
+pub use statistics::Statistics;
+pub use store::Store;
+pub use tx::{Audit, Committed, ReadTx, Tx};
+pub use value::{FromValue, Row, ToValue, Value};
