@@ -1,0 +1,172 @@
+//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, curl; and the packages of the
+//! third-party clients. It must not change a system that lacks nothing.
+
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::step::{Outcome, command, run, succeeds};
+
+/// One thing that the tests start, and Debian's packages that bring it.
+struct Need {
+    name: &'static str,
+    packages: &'static [&'static str],
+    is_there: fn() -> bool,
+}
+
+const NEEDS: [Need; 5] = [
+    Need { name: "PostgreSQL", packages: &["postgresql"], is_there: has_postgresql },
+    Need { name: "Python with venv", packages: &["python3", "python3-venv"], is_there: has_python },
+    Need { name: "Node", packages: &["nodejs", "npm"], is_there: has_node },
+    Need { name: "a JDK", packages: &["default-jdk-headless"], is_there: has_java },
+    Need { name: "curl", packages: &["curl"], is_there: has_curl },
+];
+
+/// Installs Debian's packages for what is missing.
+pub(super) fn install_system_packages() -> Outcome {
+    let missing: Vec<&Need> = missing().collect();
+    if missing.is_empty() {
+        return Outcome::Passed;
+    }
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.packages).copied().collect();
+    if let Err(why) = apt_install(&packages) {
+        let names: Vec<&str> = missing.iter().map(|need| need.name).collect();
+        let (names, packages) = (names.join(", "), packages.join(" "));
+        return Outcome::Skipped(format!(
+            "{names} not found, and {why}; run `apt-get install {packages}` as root"
+        ));
+    }
+    match self::missing().map(|need| need.name).collect::<Vec<_>>() {
+        names if names.is_empty() => Outcome::Passed,
+        names => Outcome::Skipped(format!("installed, but not found: {}", names.join(", "))),
+    }
+}
+
+fn missing() -> impl Iterator<Item = &'static Need> {
+    NEEDS.iter().filter(|need| !(need.is_there)())
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    if !succeeds(command("apt-get").arg("--version")) {
+        return Err("this is no Debian (no apt-get)".to_owned());
+    }
+    let install = ["install", "--yes", "--no-install-recommends"];
+    let steps = [vec!["update"], install.iter().chain(packages).copied().collect()];
+    for arguments in steps {
+        let mut apt = as_root("apt-get")?;
+        apt.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments);
+        if let Outcome::Failed(why) = run(&mut apt) {
+            return Err(why);
+        }
+    }
+    Ok(())
+}
+
+/// `sudo` asks for a password only where somebody can type one.
+fn as_root(program: &str) -> Result<Command, String> {
+    let id = command("id").arg("-u").output();
+    let is_root = id.is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let mut root = if is_root {
+        command("env")
+    } else if succeeds(command("sudo").arg("-V")) {
+        let mut sudo = command("sudo");
+        if !std::io::stdin().is_terminal() {
+            sudo.arg("-n");
+        }
+        sudo.arg("env");
+        sudo
+    } else {
+        return Err("this is not root and there is no sudo".to_owned());
+    };
+    root.args(["DEBIAN_FRONTEND=noninteractive", program]);
+    Ok(root)
+}
+
+fn has_postgresql() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let is_in_debians_place =
+        versions.into_iter().any(|version| version.path().join("bin/initdb").is_file());
+    is_in_debians_place || succeeds(command("initdb").arg("--version"))
+}
+
+fn has_python() -> bool {
+    succeeds(command("python3").args(["-c", "import venv, ensurepip"]))
+}
+
+fn has_node() -> bool {
+    succeeds(command("node").arg("--version")) && succeeds(command("npm").arg("--version"))
+}
+
+fn has_java() -> bool {
+    succeeds(command("javac").arg("-version")) && succeeds(command("java").arg("-version"))
+}
+
+fn has_curl() -> bool {
+    succeeds(command("curl").arg("--version"))
+}
+
+/// `target/e2e-python`: a virtual environment with the packages of `e2e/requirements.txt`.
+pub(super) fn install_python() -> Outcome {
+    if !has_python() {
+        return Outcome::Skipped("there is no Python".to_owned());
+    }
+    let folder = target("e2e-python");
+    install(&folder, &["requirements.txt"], |folder| {
+        let made = run(command("python3").args(["-m", "venv", "--clear"]).arg(folder));
+        if made != Outcome::Passed {
+            return made;
+        }
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+        run(command(folder.join("bin/python")).args(pip).arg(source("requirements.txt")))
+    })
+}
+
+/// `target/e2e-node`: the packages of `e2e/package-lock.json`, without their scripts.
+pub(super) fn install_node() -> Outcome {
+    if !has_node() {
+        return Outcome::Skipped("there is no Node".to_owned());
+    }
+    let folder = target("e2e-node");
+    install(&folder, &["package.json", "package-lock.json"], |folder| {
+        for name in ["package.json", "package-lock.json"] {
+            if let Err(error) = fs::copy(source(name), folder.join(name)) {
+                return Outcome::Failed(format!("cannot copy {name}: {error}"));
+            }
+        }
+        let clean = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(command("npm").args(clean).current_dir(folder))
+    })
+}
+
+fn target(name: &str) -> PathBuf {
+    crate::root().join("target").join(name)
+}
+
+fn source(name: &str) -> PathBuf {
+    crate::root().join("e2e").join(name)
+}
+
+/// Runs an installation unless the folder already holds what these files ask for.
+fn install(folder: &Path, asked: &[&str], work: impl FnOnce(&Path) -> Outcome) -> Outcome {
+    let read = |name: &&str| fs::read_to_string(source(name));
+    let wanted = match asked.iter().map(read).collect::<Result<String, _>>() {
+        Ok(wanted) => wanted,
+        Err(error) => return Outcome::Failed(format!("cannot read e2e/{asked:?}: {error}")),
+    };
+    let stamp = folder.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == wanted) {
+        return Outcome::Passed;
+    }
+    if let Err(error) = fs::create_dir_all(folder) {
+        return Outcome::Failed(format!("cannot make {}: {error}", folder.display()));
+    }
+    match work(folder) {
+        // Written last: an installation that was cut short is done again.
+        Outcome::Passed => match fs::write(&stamp, wanted) {
+            Ok(()) => Outcome::Passed,
+            Err(error) => Outcome::Failed(format!("cannot write {}: {error}", stamp.display())),
+        },
+        other => other,
+    }
+}
