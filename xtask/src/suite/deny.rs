@@ -33,7 +33,7 @@ pub(super) fn check_advisories(place: Place) -> Outcome {
     if !fetched {
         return Outcome::LeftOut("the advisory database cannot be reached from here".to_owned());
     }
-    run(command(program()).args(["check", "--disable-fetch", "advisories"]))
+    run(command(program()).args(["--offline", "check", "advisories"]))
 }
 
 fn program() -> PathBuf {

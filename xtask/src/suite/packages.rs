@@ -23,6 +23,9 @@ const NEEDS: [Need; 5] = [
     Need { name: "curl", packages: &["curl"], is_there: has_curl },
 ];
 
+/// Holds what an installation was asked for, once it is complete.
+const STAMP: &str = "installed";
+
 /// Installs Debian's packages for what is missing.
 pub(super) fn install_system_packages() -> Outcome {
     let missing: Vec<&Need> = missing().collect();
@@ -52,15 +55,16 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
         return Err("this is no Debian (no apt-get)".to_owned());
     }
     let install = ["install", "--yes", "--no-install-recommends"];
-    let steps = [vec!["update"], install.iter().chain(packages).copied().collect()];
-    for arguments in steps {
+    let apt = |arguments: &[&str]| -> Result<Outcome, String> {
         let mut apt = as_root("apt-get")?;
-        apt.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments);
-        if let Outcome::Failed(why) = run(&mut apt) {
-            return Err(why);
-        }
+        Ok(run(apt.args(["-o", "DPkg::Lock::Timeout=300"]).args(arguments)))
+    };
+    // Stale lists may be enough, and one source that is down must not stop the others.
+    apt(&["update"])?;
+    match apt(&[&install[..], packages].concat())? {
+        Outcome::Failed(why) => Err(why),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// `sudo` asks for a password only where somebody can type one.
@@ -112,6 +116,10 @@ pub(super) fn install_python() -> Outcome {
         return Outcome::Skipped("there is no Python".to_owned());
     }
     let folder = target("e2e-python");
+    let runs = succeeds(command(folder.join("bin/python")).arg("--version"));
+    if !runs && let Err(error) = forget(&folder) {
+        return Outcome::Failed(format!("cannot renew {}: {error}", folder.display()));
+    }
     install(&folder, &["requirements.txt"], |folder| {
         let made = run(command("python3").args(["-m", "venv", "--clear"]).arg(folder));
         if made != Outcome::Passed {
@@ -147,6 +155,14 @@ fn source(name: &str) -> PathBuf {
     crate::root().join("e2e").join(name)
 }
 
+/// A virtual environment dies with the Python that made it.
+fn forget(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_file(folder.join(STAMP)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Runs an installation unless the folder already holds what these files ask for.
 fn install(folder: &Path, asked: &[&str], work: impl FnOnce(&Path) -> Outcome) -> Outcome {
     let read = |name: &&str| fs::read_to_string(source(name));
@@ -154,7 +170,7 @@ fn install(folder: &Path, asked: &[&str], work: impl FnOnce(&Path) -> Outcome) -
         Ok(wanted) => wanted,
         Err(error) => return Outcome::Failed(format!("cannot read e2e/{asked:?}: {error}")),
     };
-    let stamp = folder.join("installed");
+    let stamp = folder.join(STAMP);
     if fs::read_to_string(&stamp).is_ok_and(|text| text == wanted) {
         return Outcome::Passed;
     }
