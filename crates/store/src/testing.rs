@@ -1,7 +1,131 @@
-//! For tests only (cargo feature `testing`): fresh databases of both kinds. Nothing of the product
-//! may use it.
+//! For tests only (cargo feature `testing`): fresh databases of both kinds, and a throw-away
+//! PostgreSQL cluster to hold them. Nothing of the product may use it.
+//!
+//! ```ignore
+//! each_backend! {
+//!     /// The rule.
+//!     async fn a_name_that_states_the_rule(database) {
+//!         let store = database.store().await;
+//!         …
+//!     }
+//! }
+//! ```
 
-use crate::{ReadTx, Result, Store, StoreError};
+mod cluster;
+
+use std::io::Write;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use munjigi_core::time::Timestamp;
+use tempfile::TempDir;
+
+pub use self::cluster::Cluster;
+use crate::migrate::Migration;
+use crate::{DatabaseUrl, ReadTx, Result, Store, StoreError, StoreOptions};
+
+/// Writes each test once and runs it twice, as `name::sqlite` and `name::postgres`. The block's
+/// argument is a [`Database`] of its own.
+#[macro_export]
+macro_rules! each_backend {
+    ($($(#[$meta:meta])* async fn $name:ident($database:ident) $body:block)+) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports, reason = "what the module around it has, a test may use")]
+            use super::*;
+
+            async fn rule($database: $crate::testing::Database) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                rule($crate::testing::Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                if let Some(database) = $crate::testing::Database::postgres().await {
+                    rule(database).await;
+                }
+            }
+        }
+    )+};
+}
+
+/// One fresh database. The file of SQLite goes with it; those of PostgreSQL go with the cluster.
+pub struct Database {
+    url: DatabaseUrl,
+    directory: Option<TempDir>,
+}
+
+/// The time at which test databases are opened: 2026-01-01T00:00:00Z.
+pub const OPENED_AT: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+impl Database {
+    /// A SQLite file that is not there yet.
+    pub fn sqlite() -> Self {
+        let directory = loud(tempfile::tempdir(), "no directory for SQLite");
+        let url = DatabaseUrl::SqliteFile(directory.path().join("test.db"));
+        Self { url, directory: Some(directory) }
+    }
+
+    /// A PostgreSQL database with the product's tables, on the cluster of this test binary. `None`
+    /// where PostgreSQL is not installed, which is said loudly, and is a failure where `CI` is set.
+    pub async fn postgres() -> Option<Self> {
+        static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+        let made = tokio::task::spawn_blocking(|| {
+            let cluster = CLUSTER.get_or_init(|| or_skip(Cluster::start(&[]))).as_ref()?;
+            Some(loud(cluster.fresh_database(), "no database on the test cluster"))
+        });
+        let url = loud(made.await, "the test cluster did not start")?;
+        Some(Self { url: DatabaseUrl::Postgres(url), directory: None })
+    }
+
+    /// A database of memory only, by its own rules: one connection for reads and writes.
+    pub const fn memory() -> Self {
+        Self { url: DatabaseUrl::SqliteMemory, directory: None }
+    }
+
+    /// Where it is.
+    pub const fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// The file's directory, of SQLite.
+    pub fn directory(&self) -> Option<&std::path::Path> {
+        self.directory.as_ref().map(TempDir::path)
+    }
+
+    /// Options with few connections: many tests share one cluster.
+    pub fn options(&self) -> StoreOptions {
+        let mut options = StoreOptions::new(self.url.clone(), OPENED_AT);
+        options.pool_size = 4;
+        options
+    }
+
+    /// Opens it with the product's tables.
+    pub async fn store(&self) -> Store {
+        loud(Store::open(self.options()).await, "the test database did not open")
+    }
+
+    /// Opens it with the product's tables and some of the test's own.
+    pub async fn store_with(&self, sql: &'static str) -> Store {
+        let opened = open_with(self.options(), &[("of_the_test", sql)]).await;
+        loud(opened, "the test database did not open")
+    }
+}
+
+/// Opens a store with further migrations (name and statements) behind the product's.
+pub async fn open_with(
+    options: StoreOptions,
+    further: &[(&'static str, &'static str)],
+) -> Result<Store> {
+    let mut migrations = crate::migrations::ALL.to_vec();
+    for (name, sql) in further {
+        let id = migrations.last().map_or(1, |last| last.id.saturating_add(1));
+        migrations.push(Migration { id, name, sql });
+    }
+    Store::open_with(options, migrations).await
+}
 
 /// Asks the store's database whether it understands these statements; the ones that it does not.
 pub async fn prepare_all(
@@ -19,4 +143,32 @@ pub async fn prepare_all(
             Ok(refused)
         })
         .await
+}
+
+/// A number that no other test of this process has.
+pub(crate) fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Where PostgreSQL is missing, tests that need it are skipped: not silently, and never in CI.
+#[expect(clippy::disallowed_methods, reason = "CI is how a machine says that it is one")]
+fn or_skip(cluster: std::io::Result<Option<Cluster>>) -> Option<Cluster> {
+    let found = loud(cluster, "the test cluster did not start");
+    if found.is_none() {
+        let message = "SKIPPED: PostgreSQL is not installed, so nothing was tested on it\n";
+        // Not `eprintln!`: the test harness swallows that of tests that pass.
+        loud(std::io::stderr().write_all(message.as_bytes()), "stderr is closed");
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL has to be installed in CI");
+    }
+    found
+}
+
+/// A test that cannot be set up fails, and says why.
+#[expect(clippy::panic, reason = "this is the inside of tests")]
+fn loud<T, E: std::fmt::Display>(result: std::result::Result<T, E>, what: &str) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{what}: {error}"),
+    }
 }

@@ -12,6 +12,9 @@ mod store;
 mod tx;
 mod value;
 
+#[cfg(feature = "testing")]
+pub(crate) use postgres::{run_batch, run_migrations};
+
 pub use error::{Result, StoreError};
 pub use options::{DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use statistics::Statistics;

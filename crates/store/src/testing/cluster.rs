@@ -1,0 +1,200 @@
+//! A throw-away PostgreSQL cluster on loopback, made by `initdb` in a temporary directory, gone
+//! with the process that started it however that ends.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::next_number;
+use crate::migrate::Migration;
+use crate::sql::run_batch;
+use crate::{DatabaseUrl, StoreError};
+
+/// Waits until this process closes the pipe, which it does even when it is killed; then stops the
+/// server by its own id and removes the directory.
+const WATCHDOG: &str = r#"
+directory=$1; shift
+"$@" >"$directory/log" 2>&1 &
+server=$!
+read -r _
+kill -INT "$server"
+wait "$server"
+rm -rf "$directory"
+"#;
+
+/// A running cluster with a template that has the product's tables.
+pub struct Cluster {
+    address: String,
+    /// Whether the template is there.
+    template: Mutex<bool>,
+    /// Its standard input is the pipe that keeps the server alive.
+    _watchdog: Child,
+}
+
+impl Cluster {
+    /// Starts a cluster with these settings (`fsync=off`); `None` where PostgreSQL is missing.
+    pub fn start(settings: &[&str]) -> io::Result<Option<Self>> {
+        let Some(binaries) = find_binaries()? else { return Ok(None) };
+        let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir()?.keep();
+        let user = Account::for_owner_of(&directory)?;
+        user.take_over(&directory)?;
+        let data = directory.join("data");
+        let made = user
+            .command(&binaries.join("initdb"))
+            .args(["--username=munjigi", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .arg("--no-sync")
+            .arg(format!("--pgdata={}", data.display()))
+            .stdin(Stdio::null())
+            .output()?;
+        if !made.status.success() {
+            return Err(io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()));
+        }
+
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut server = user.words(&binaries.join("postgres"));
+        server.extend(["-D".to_owned(), data.display().to_string()]);
+        let fixed = [
+            format!("port={port}"),
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("unix_socket_directories={}", directory.display()),
+            "max_connections=200".to_owned(),
+        ];
+        for setting in fixed.into_iter().chain(settings.iter().map(|text| (*text).to_owned())) {
+            server.extend(["-c".to_owned(), setting]);
+        }
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "sh"])
+            .arg(&directory)
+            .args(server)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let address = format!("munjigi@127.0.0.1:{port}");
+        let cluster = Self { address, template: Mutex::new(false), _watchdog: watchdog };
+        wait_until_up(port, &directory.join("log"))?;
+        Ok(Some(cluster))
+    }
+
+    /// The URL of one of its databases. `postgres` is always there.
+    pub fn url(&self, database: &str) -> DatabaseUrl {
+        DatabaseUrl::Postgres(self.text_url(database))
+    }
+
+    /// Runs statements in one of its databases, as its superuser.
+    pub fn run(&self, database: &str, sql: &str) -> Result<(), StoreError> {
+        run_batch(&self.text_url(database), sql)
+    }
+
+    /// Makes a database with the product's tables; its URL.
+    pub(super) fn fresh_database(&self) -> Result<String, StoreError> {
+        let mut made = self.template.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*made {
+            self.run("postgres", "CREATE DATABASE munjigi_template")?;
+            let all: &[Migration] = crate::migrations::ALL;
+            crate::sql::run_migrations(&self.text_url("munjigi_template"), all, super::OPENED_AT)?;
+            *made = true;
+        }
+        // One at a time: a template must not be in use.
+        let name = format!("test_{}", next_number());
+        self.run("postgres", &format!("CREATE DATABASE {name} TEMPLATE munjigi_template"))?;
+        Ok(self.text_url(&name))
+    }
+
+    fn text_url(&self, database: &str) -> String {
+        format!("postgres://{}/{database}?sslmode=disable", self.address)
+    }
+}
+
+/// The server program refuses to be run by root, so root runs it as somebody else.
+struct Account(Option<(u32, u32)>);
+
+impl Account {
+    fn for_owner_of(directory: &Path) -> io::Result<Self> {
+        if fs::metadata(directory)?.uid() != 0 {
+            return Ok(Self(None));
+        }
+        let accounts = fs::read_to_string("/etc/passwd")?;
+        let numbers = ["postgres:", "nobody:"].iter().find_map(|name| {
+            let line = accounts.lines().find(|line| line.starts_with(name))?;
+            let mut fields = line.split(':').skip(2);
+            Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+        });
+        numbers
+            .map(|numbers| Self(Some(numbers)))
+            .ok_or_else(|| io::Error::other("root needs an account `postgres` to run PostgreSQL"))
+    }
+
+    fn take_over(&self, directory: &Path) -> io::Result<()> {
+        match self.0 {
+            Some((user, group)) => std::os::unix::fs::chown(directory, Some(user), Some(group)),
+            None => Ok(()),
+        }
+    }
+
+    fn words(&self, program: &Path) -> Vec<String> {
+        let program = program.display().to_string();
+        match self.0 {
+            Some((user, group)) => vec![
+                "setpriv".to_owned(),
+                format!("--reuid={user}"),
+                format!("--regid={group}"),
+                "--clear-groups".to_owned(),
+                program,
+            ],
+            None => vec![program],
+        }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let words = self.words(program);
+        let (first, rest) =
+            words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+        let mut command = Command::new(first);
+        // The account need not be allowed to see the directory that the tests run in.
+        command.args(rest).current_dir("/");
+        command
+    }
+}
+
+/// Debian keeps each version's programs in a directory of its own; others put them on the path.
+#[expect(clippy::disallowed_methods, reason = "where programs are is the environment's to say")]
+fn find_binaries() -> io::Result<Option<PathBuf>> {
+    let mut versions = Vec::new();
+    if let Ok(entries) = fs::read_dir("/usr/lib/postgresql") {
+        for entry in entries {
+            let entry = entry?;
+            let version = entry.file_name().to_string_lossy().parse::<u32>().unwrap_or(0);
+            versions.push((version, entry.path().join("bin")));
+        }
+    }
+    versions.sort();
+    let newest_first = versions.into_iter().rev().map(|(_, path)| path);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Ok(newest_first.chain(std::env::split_paths(&path)).find(|directory| {
+        directory.join("initdb").is_file() && directory.join("postgres").is_file()
+    }))
+}
+
+fn wait_until_up(port: u16, log: &Path) -> io::Result<()> {
+    let url = format!("postgres://munjigi@127.0.0.1:{port}/postgres?sslmode=disable");
+    let mut last = String::new();
+    for _ in 0..300 {
+        match run_batch(&url, "SELECT 1") {
+            Ok(()) => return Ok(()),
+            // It is up; the settings of this cluster are what a test wants to see refused.
+            Err(StoreError::Unavailable(why)) if why.starts_with("PostgreSQL runs with") => {
+                return Ok(());
+            }
+            Err(error) => last = error.to_string(),
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    let mut written = String::new();
+    fs::File::open(log)?.read_to_string(&mut written)?;
+    Err(io::Error::other(format!("{last}\n{written}")))
+}

@@ -1,0 +1,121 @@
+//! Opening: what is refused, and the tables that are there afterwards.
+
+use munjigi_store::testing::{Cluster, Database, OPENED_AT, open_with};
+use munjigi_store::{DatabaseUrl, Store, StoreError, StoreOptions, each_backend, params};
+
+async fn applied(store: &Store) -> Vec<(i64, String)> {
+    let rows = store
+        .read(|tx| tx.rows("SELECT id, name FROM migration ORDER BY id LIMIT 100", params![]))
+        .await;
+    let rows: Result<_, StoreError> = rows;
+    rows.unwrap().into_iter().map(|mut row| (row.take(0).unwrap(), row.take(1).unwrap())).collect()
+}
+
+each_backend! {
+    async fn an_opened_store_has_its_tables_and_opens_again(database) {
+        let first = applied(&database.store().await).await;
+        assert!(!first.is_empty());
+        assert_eq!(applied(&database.store().await).await, first);
+    }
+
+    async fn nodes_that_start_at_once_migrate_once(database) {
+        const STEPS: &[(&str, &str)] = &[
+            ("one", "CREATE TABLE one (id BIGINT NOT NULL PRIMARY KEY);"),
+            ("two", "ALTER TABLE one ADD COLUMN two BYTEA; INSERT INTO one (id) VALUES (1);"),
+            ("three", "CREATE TABLE three (id BIGINT NOT NULL PRIMARY KEY);"),
+        ];
+        let nodes = (0..6).map(|_| {
+            let options = database.options();
+            tokio::spawn(async move { open_with(options, STEPS).await })
+        });
+        let mut stores = Vec::new();
+        for node in nodes.collect::<Vec<_>>() {
+            stores.push(node.await.unwrap().unwrap());
+        }
+        for store in &stores {
+            let names: Vec<_> = applied(store).await.into_iter().map(|(_, name)| name).collect();
+            assert!(names.ends_with(&["one".into(), "two".into(), "three".into()]), "{names:?}");
+        }
+    }
+
+    async fn a_step_that_fails_leaves_nothing(database) {
+        const BROKEN: &str = "CREATE TABLE half (id BIGINT NOT NULL PRIMARY KEY); \
+                              INSERT INTO nowhere (id) VALUES (1);";
+        let failed = open_with(database.options(), &[("broken", BROKEN)]).await;
+        assert!(matches!(failed, Err(StoreError::Internal(_))), "{:?}", failed.err());
+        let whole = "CREATE TABLE half (id BIGINT NOT NULL PRIMARY KEY);";
+        assert!(open_with(database.options(), &[("whole", whole)]).await.is_ok());
+    }
+
+    async fn one_version_newer_is_served_and_two_are_refused(database) {
+        let newer = [("n_plus_1", "CREATE TABLE newer (id BIGINT NOT NULL PRIMARY KEY);")];
+        open_with(database.options(), &newer).await.unwrap().close().await;
+        database.store().await.close().await;
+
+        let newest = [newer[0], ("n_plus_2", "DROP TABLE newer;")];
+        open_with(database.options(), &newest).await.unwrap().close().await;
+        let refused = Store::open(database.options()).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{:?}", refused.err());
+    }
+
+    async fn a_database_of_another_history_is_refused(database) {
+        let table = "CREATE TABLE other (id BIGINT NOT NULL PRIMARY KEY);";
+        open_with(database.options(), &[("ours", table)]).await.unwrap().close().await;
+        let refused = open_with(database.options(), &[("theirs", table)]).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{:?}", refused.err());
+    }
+}
+
+#[tokio::test]
+async fn a_sqlite_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let database = Database::sqlite();
+    let _store = database.store().await;
+    for entry in std::fs::read_dir(database.directory().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let database = Database::sqlite();
+    let DatabaseUrl::SqliteFile(path) = database.url() else { panic!("a file") };
+    std::fs::write(path, "this is not a database, whatever its name says").unwrap();
+    let refused = Store::open(database.options()).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{:?}", refused.err());
+}
+
+#[tokio::test]
+async fn a_directory_that_is_missing_is_named() {
+    let database = DatabaseUrl::SqliteFile("/nowhere/at/all/munjigi.db".into());
+    let refused = Store::open(StoreOptions::new(database, OPENED_AT)).await;
+    let Err(StoreError::Unavailable(why)) = refused else { panic!("opened") };
+    assert!(why.contains("/nowhere/at/all/munjigi.db"), "{why}");
+}
+
+/// What was confirmed has to survive a crash of the machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_without_durability_is_refused() {
+    let Some(database) = Database::postgres().await else { return };
+    let DatabaseUrl::Postgres(url) = database.url() else { panic!("PostgreSQL") };
+    let relaxed = DatabaseUrl::Postgres(format!("{url}&options=-csynchronous_commit%3Doff"));
+    let refused = Store::open(StoreOptions::new(relaxed, OPENED_AT)).await;
+    let Err(StoreError::Unavailable(why)) = refused else { panic!("opened") };
+    assert!(why.contains("synchronous_commit=off"), "{why}");
+
+    let cluster = tokio::task::spawn_blocking(|| Cluster::start(&["fsync=off"]).unwrap());
+    let cluster = cluster.await.unwrap().expect("it is installed");
+    let options = StoreOptions::new(cluster.url("postgres"), OPENED_AT);
+    let Err(StoreError::Unavailable(why)) = Store::open(options).await else { panic!("opened") };
+    assert!(why.contains("fsync=off"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let nobody = "postgres://munjigi:hunter2@127.0.0.1:1/munjigi".parse().unwrap();
+    let refused = Store::open(StoreOptions::new(nobody, OPENED_AT)).await;
+    let Err(StoreError::Unavailable(why)) = refused else { panic!("opened") };
+    assert!(!why.contains("hunter2"), "{why}");
+}

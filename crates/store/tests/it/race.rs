@@ -1,0 +1,200 @@
+//! Races: closures are serializable, and what can be spent once is spent once.
+
+use munjigi_store::testing::Database;
+use munjigi_store::{Audit, Committed, ReadTx, Result, Store, StoreError, each_backend, params};
+
+const TABLES: &str = "
+CREATE TABLE doctor (id BIGINT NOT NULL PRIMARY KEY, on_call BIGINT NOT NULL);
+INSERT INTO doctor (id, on_call) VALUES (1, 1), (2, 1);
+CREATE TABLE ticket (id BIGINT NOT NULL PRIMARY KEY, generation BIGINT NOT NULL, owner BIGINT);
+INSERT INTO ticket (id, generation) VALUES (1, 0);
+";
+
+fn number(tx: &mut ReadTx<'_>, sql: &'static str) -> Result<i64> {
+    tx.find_row(sql, params![])?.ok_or(StoreError::Conflict)?.take(0)
+}
+
+/// Leaves, if somebody stays: reads both rows, writes one.
+async fn go_home(store: Store, doctor: i64) -> Result<bool> {
+    store
+        .write(move |tx| {
+            let on_call = number(tx, "SELECT COUNT(*) FROM doctor WHERE on_call = 1")?;
+            if on_call < 2 {
+                return Ok(Committed::nothing(false));
+            }
+            // Lets the other one read before this one writes.
+            std::thread::park_timeout(std::time::Duration::from_millis(2));
+            tx.exec("UPDATE doctor SET on_call = 0 WHERE id = $1", params![doctor])?;
+            Ok(Committed::new(true, Audit::Routine("test")))
+        })
+        .await
+}
+
+async fn open(database: &Database) -> Store {
+    let mut options = database.options();
+    options.pool_size = 16;
+    munjigi_store::testing::open_with(options, &[("tables", TABLES)]).await.unwrap()
+}
+
+each_backend! {
+    async fn write_skew_does_not_happen(database) {
+        let store = open(&database).await;
+        for round in 0..20 {
+            let first = tokio::spawn(go_home(store.clone(), 1));
+            let second = tokio::spawn(go_home(store.clone(), 2));
+            let left = [first.await.unwrap().unwrap(), second.await.unwrap().unwrap()];
+            assert_eq!(left.iter().filter(|left| **left).count(), 1, "round {round}");
+            store.write(|tx| {
+                tx.exec("UPDATE doctor SET on_call = 1", params![])?;
+                Ok::<_, StoreError>(Committed::new((), Audit::Routine("test")))
+            }).await.unwrap();
+        }
+    }
+
+    async fn of_64_callers_one_wins_a_guarded_statement(database) {
+        let store = open(&database).await;
+        let calls = (0..64_i64).map(|caller| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store.write(move |tx| {
+                    let won = tx.exec(
+                        "UPDATE ticket SET generation = 1, owner = $1 \
+                         WHERE id = 1 AND generation = 0",
+                        params![caller],
+                    )? == 1;
+                    Ok::<_, StoreError>(if won {
+                        Committed::new(Some(caller), Audit::Routine("test"))
+                    } else {
+                        Committed::nothing(None)
+                    })
+                }).await
+            })
+        });
+        let mut winners = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            winners.extend(call.await.unwrap().unwrap());
+        }
+        let owner = store.read(|tx| number(tx, "SELECT owner FROM ticket WHERE id = 1")).await;
+        assert_eq!(winners, [owner.unwrap()]);
+    }
+
+    async fn no_increment_is_lost(database) {
+        let store = open(&database).await;
+        let calls = (0..64).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                store.write(|tx| {
+                    let seen = number(tx, "SELECT generation FROM ticket WHERE id = 1")?;
+                    let sql = "UPDATE ticket SET generation = $1 WHERE id = 1";
+                    tx.exec(sql, params![seen + 1])?;
+                    Ok::<_, StoreError>(Committed::new((), Audit::Routine("test")))
+                }).await
+            })
+        });
+        let mut done = 0;
+        for call in calls.collect::<Vec<_>>() {
+            match call.await.unwrap() {
+                Ok(()) => done += 1,
+                Err(error) => assert_eq!(error, StoreError::Conflict),
+            }
+        }
+        let found = store.read(|tx| number(tx, "SELECT generation FROM ticket WHERE id = 1")).await;
+        assert_eq!(found, Ok(done));
+        assert!(done >= 32, "{done}");
+    }
+
+    /// The first run is told that it lost; the winner arrives meanwhile; the second run sees it.
+    async fn a_conflict_is_tried_again_and_sees_the_winner(database) {
+        let store = open(&database).await;
+        let runs = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = std::sync::Arc::clone(&runs);
+        let seen = store.write(move |tx| {
+            let run = counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let generation = number(tx, "SELECT generation FROM ticket WHERE id = 1")?;
+            if run < 3 {
+                // The guard names a generation that is not there: the statement loses.
+                let sql = "UPDATE ticket SET generation = 9 WHERE id = 1 AND generation = 7";
+                if tx.exec(sql, params![])? != 1 {
+                    return Err(StoreError::Conflict);
+                }
+            }
+            Ok(Committed::nothing(generation))
+        }).await;
+        assert_eq!(seen, Ok(0));
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 4);
+        assert_eq!(store.statistics().retries, 3);
+    }
+
+    async fn a_conflict_that_never_ends_is_told_after_a_bounded_number_of_runs(database) {
+        let store = open(&database).await;
+        let runs = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = std::sync::Arc::clone(&runs);
+        let answer: Result<(), Wrapped> = store.write(move |tx| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let sql = "UPDATE ticket SET generation = 9 WHERE id = 1 AND generation = 7";
+            tx.exec_one(sql, params![])?;
+            Ok(Committed::new((), Audit::Routine("test")))
+        }).await;
+        assert_eq!(answer, Err(Wrapped(StoreError::Conflict)));
+        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 20);
+    }
+}
+
+/// A caller's own error, of which the executor knows only how it is made.
+#[derive(Debug, PartialEq)]
+struct Wrapped(StoreError);
+
+impl From<StoreError> for Wrapped {
+    fn from(error: StoreError) -> Self {
+        Self(error)
+    }
+}
+
+/// Two nodes share a PostgreSQL database; each retries for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_spend_a_ticket_once() {
+    let Some(database) = Database::postgres().await else { return };
+    let nodes = [open(&database).await, open(&database).await];
+    let calls = (0..32_usize).map(|caller| {
+        let store = nodes[caller % 2].clone();
+        tokio::spawn(async move {
+            store
+                .write(|tx| {
+                    let free = number(tx, "SELECT COUNT(*) FROM ticket WHERE owner IS NULL")? == 1;
+                    if !free {
+                        return Ok::<_, StoreError>(Committed::nothing(0));
+                    }
+                    tx.push("UPDATE ticket SET owner = 1 WHERE id = 1", params![])?;
+                    Ok(Committed::new(1, Audit::Routine("test")))
+                })
+                .await
+        })
+    });
+    let mut winners = 0;
+    for call in calls.collect::<Vec<_>>() {
+        winners += call.await.unwrap().unwrap();
+    }
+    assert_eq!(winners, 1);
+}
+
+/// A server that hangs up between two closures is connected to again without anybody noticing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_is_made_again() {
+    let Some(database) = Database::postgres().await else { return };
+    let mut options = database.options();
+    options.pool_size = 1;
+    let tables = [("tables", TABLES)];
+    let store = munjigi_store::testing::open_with(options.clone(), &tables).await.unwrap();
+    let other = Store::open(options).await.unwrap();
+    let killed = other
+        .read(|tx| {
+            let sql = "SELECT CAST(pg_terminate_backend(pid) AS INTEGER) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
+            tx.rows(sql, params![])
+        })
+        .await;
+    assert_eq!(killed.unwrap_or_default().len(), 1);
+    let found = store.read(|tx| number(tx, "SELECT generation FROM ticket WHERE id = 1")).await;
+    assert_eq!(found, Ok(0));
+    assert!(store.statistics().retries >= 1);
+}

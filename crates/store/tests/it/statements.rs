@@ -1,0 +1,122 @@
+//! Every statement of the crate is understood by both databases, and uses nothing that only one of
+//! their relatives has.
+
+use std::path::Path;
+
+use munjigi_store::each_backend;
+use munjigi_store::testing::prepare_all;
+
+/// What would close the way to other databases, or decide something outside our clock.
+const NOT_PORTABLE: &[&str] = &[
+    "FOR UPDATE",
+    "FOR SHARE",
+    "SKIP LOCKED",
+    "NOTIFY",
+    "NOW()",
+    "CURRENT_TIMESTAMP",
+    "PG_ADVISORY",
+    "NEXTVAL",
+    "->>",
+    "ARRAY[",
+    "AS BYTEA",
+    "AS BLOB",
+    "INSERT OR ",
+];
+
+/// Every text in the sources that begins like a statement.
+fn statements() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = std::fs::read_to_string(&path).unwrap();
+                // What only unit tests say needs no database.
+                let source = source.split("#[cfg(test)]").next().unwrap();
+                found.extend(texts(source).into_iter().filter(|text| is_statement(text)));
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn is_statement(text: &str) -> bool {
+    let words = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+    words.iter().any(|word| text.trim_start().starts_with(word))
+        && !text.contains("pg_is_in_recovery")
+}
+
+/// The string literals of a Rust source, as the program sees them.
+fn texts(source: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        if rest.starts_with("//") {
+            rest = rest.split_once('\n').map_or("", |(_, after)| after);
+        } else if rest.starts_with("'\"'") || rest.starts_with("'\\\"'") {
+            rest = &rest[rest[1..].find('\'').unwrap() + 2..];
+        } else if rest.starts_with("r#\"") {
+            let (text, after) = rest[3..].split_once("\"#").expect("a raw text ends");
+            out.push(text.to_owned());
+            rest = after;
+        } else if first == '"' {
+            let (text, after) = text(&rest[1..]);
+            out.push(text);
+            rest = after;
+        } else {
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    out
+}
+
+/// The text up to its closing quote, and what comes after it.
+fn text(source: &str) -> (String, &str) {
+    let mut out = String::new();
+    let mut rest = source;
+    loop {
+        let next = rest.chars().next().expect("a text ends");
+        rest = &rest[next.len_utf8()..];
+        match next {
+            '"' => return (out, rest),
+            '\\' if rest.starts_with('\n') => rest = rest.trim_start(),
+            '\\' => {
+                let escaped = rest.chars().next().unwrap();
+                out.push(if escaped == 'n' { '\n' } else { escaped });
+                rest = &rest[escaped.len_utf8()..];
+            }
+            other => out.push(other),
+        }
+    }
+}
+
+#[test]
+fn texts_are_found_as_the_program_sees_them() {
+    let source = "// \"no\"\nlet a = \"SELECT \\\n   1\"; let q = '\"'; let b = r#\"say \"x\"\"#;";
+    assert_eq!(texts(source), ["SELECT 1", "say \"x\""]);
+}
+
+#[test]
+fn no_statement_uses_what_only_one_database_has() {
+    for statement in statements() {
+        let upper = statement.to_uppercase();
+        for word in NOT_PORTABLE {
+            assert!(!upper.contains(word), "`{word}` in: {statement}");
+        }
+    }
+}
+
+each_backend! {
+    async fn every_statement_is_understood(database) {
+        let statements = statements();
+        assert!(statements.len() > 2, "the sources were not found");
+        let store = database.store().await;
+        let refused = prepare_all(&store, statements).await.unwrap();
+        assert!(refused.is_empty(), "{refused:#?}");
+    }
+}
