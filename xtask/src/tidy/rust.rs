@@ -35,8 +35,7 @@ impl<'t> RustFile<'t> {
         let mut finder = TestFinder::default();
         finder.visit_file(&syntax);
         let whole_file_is_test = syntax.attrs.iter().any(is_cfg_test)
-            || source.path.contains("/tests/")
-            || source.path.contains("/benches/")
+            || ["/tests/", "/benches/", "/examples/"].iter().any(|part| source.path.contains(part))
             || source.stem() == "tests";
         let TestFinder { tests, test_modules } = finder;
         Ok(Self { source, syntax, tokens, tests, test_modules, whole_file_is_test })

@@ -206,6 +206,7 @@ impl Case {
 fn words() -> Vec<Case> {
     use Rule::{DocHead, Names, Panic, Syntax, Verbs};
     let path = "crates/server/src/page.rs";
+    let unwraps = "fn a() {\n    b.unwrap();\n}";
     let test =
         |body: &str| format!("#[cfg(test)]\nmod tests {{\n    fn a() {{\n{body}\n    }}\n}}");
     vec![
@@ -246,7 +247,8 @@ fn words() -> Vec<Case> {
             "fn a() {\n    dbg!(b);\n}",
             "/// ```\n/// a.unwrap();\n/// ```\nfn a() {}",
         ),
-        moved(Panic, path, "crates/server/tests/it/a.rs", "fn a() {\n    b.unwrap();\n}"),
+        moved(Panic, path, "crates/server/tests/it/a.rs", unwraps),
+        moved(Panic, "examples/planner/src/main.rs", "crates/store/examples/rate.rs", unwraps),
         case(Syntax, path, "fn a( {}", "fn a() {}"),
     ]
 }
