@@ -1,2 +1,71 @@
-//! Work in progress.
-fn main() {}
+//! An event planner: anyone lists events, only a signed-in user adds one. It trusts one issuer's
+//! tokens and knows nothing else about the server behind them.
+
+mod events;
+mod problem;
+mod routes;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use munjigi_verify::Verifier;
+use tokio::signal::unix::{SignalKind, signal};
+
+use events::Events;
+
+/// An event planner that trusts Munjigi's tokens.
+#[derive(Parser)]
+struct Options {
+    /// Whose tokens to trust, exactly as in their `iss`.
+    #[arg(long, env = "MUNJIGI_ISSUER", default_value = "http://localhost:8000")]
+    issuer: String,
+    /// This API's identifier: the `aud` of its tokens.
+    #[arg(long, env = "MUNJIGI_AUDIENCE", default_value = "http://localhost:8001")]
+    audience: String,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8001")]
+    listen: SocketAddr,
+    /// The SQLite file of the events, or `:memory:`.
+    #[arg(long, default_value = "planner.db")]
+    database: PathBuf,
+    /// How far the issuer's clock and ours may be apart.
+    #[arg(long, default_value_t = 30)]
+    leeway_seconds: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let metadata = format!("{}/.well-known/oauth-protected-resource", options.audience);
+    let verifier = Verifier::builder(&options.issuer, &options.audience)
+        .leeway(Duration::from_secs(options.leeway_seconds))
+        .resource_name("Event planner")
+        .resource_metadata(&metadata)
+        .build()?;
+    let events = Events::open(&options.database)?;
+
+    let listener = tokio::net::TcpListener::bind(options.listen).await?;
+    announce(listener.local_addr()?);
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    axum::serve(listener, routes::app(&verifier, events))
+        .with_graceful_shutdown(async move {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+        })
+        .await?;
+    Ok(())
+}
+
+/// Whoever started this process waits for the line and reads the port in it.
+#[expect(clippy::print_stdout, reason = "a command speaks on standard output")]
+fn announce(address: SocketAddr) {
+    println!("planner listening on http://{address}");
+}

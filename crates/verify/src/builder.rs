@@ -1,0 +1,200 @@
+//! What a verifier is built from. It must not reach the network: an issuer that is down now may be
+//! up when the first token comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use munjigi_token::{Algorithm, KeySet, VerifyingKey};
+
+use crate::cache::TokenCache;
+use crate::clock::Clock;
+use crate::keys::Keys;
+use crate::metadata::ResourceMetadata;
+use crate::verifier::{Audience, State, Verifier};
+
+/// RFC 8725 §3.1: the closed list. HS256 is not on it: who can verify with it can sign with it.
+const ASYMMETRIC: [Algorithm; 5] =
+    [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa, Algorithm::Ed25519];
+const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+
+/// Builds a [`Verifier`]; see [`Verifier::builder`] and [`Verifier::with_keys`].
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    issuer: String,
+    audience: String,
+    any_audience: bool,
+    /// `None`: to be fetched from the issuer.
+    keys: Option<KeySet>,
+    leeway: Duration,
+    algorithms: Vec<Algorithm>,
+    shared_secret: Option<Result<VerifyingKey, munjigi_token::Error>>,
+    cached_tokens: usize,
+    clock: Clock,
+    resource_metadata: Option<String>,
+    resource_name: Option<String>,
+    scopes_supported: Vec<String>,
+}
+
+/// Why a verifier cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The issuer is no URL that can be trusted.
+    #[error("the issuer must be an https URL (http on this machine alone), without a query")]
+    Issuer,
+    /// The audience is empty, or has characters that no resource identifier has.
+    #[error("the audience must be the API's identifier: not empty, without spaces or braces")]
+    Audience,
+    /// No clocks are that far apart.
+    #[error("the leeway must be at most five minutes")]
+    Leeway,
+    /// Without an algorithm nothing passes.
+    #[error("the list of algorithms is empty")]
+    NoAlgorithms,
+    /// HS256 is listed without a secret, or the secret is unusable.
+    #[error("HS256 needs danger_hs256_shared_secret with a secret of at least 32 bytes")]
+    SharedSecret,
+    /// The TLS library refused its own defaults.
+    #[error("the HTTP client cannot be set up")]
+    HttpClient,
+}
+
+impl Builder {
+    pub(crate) fn new(issuer: &str, audience: &str, keys: Option<KeySet>) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            any_audience: false,
+            keys,
+            leeway: Duration::from_secs(30),
+            algorithms: ASYMMETRIC.to_vec(),
+            shared_secret: None,
+            cached_tokens: 10_000,
+            clock: Clock::system(),
+            resource_metadata: None,
+            resource_name: None,
+            scopes_supported: Vec::new(),
+        }
+    }
+
+    /// How far the issuer's clock and ours may be apart: 30 s unless said otherwise, at most 5 min.
+    /// A token is taken so much longer than it says.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// The algorithms that are taken: every asymmetric one unless said otherwise.
+    pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms = algorithms.to_vec();
+        self
+    }
+
+    /// Takes HS256 tokens of this key and secret too. **Dangerous**: whoever can verify such a token
+    /// can make one, for anybody; it is for one API that shares a secret with the issuer.
+    pub fn danger_hs256_shared_secret(mut self, kid: &str, secret: &[u8]) -> Self {
+        self.shared_secret = Some(VerifyingKey::hs256_shared_secret(kid, secret));
+        self.algorithms.push(Algorithm::Hs256);
+        self
+    }
+
+    /// How many verified tokens are remembered, at 2 KiB each: 10,000 unless said otherwise, 0 for
+    /// none. A remembered token is still refused once it expires, is revoked or loses its key.
+    pub fn token_cache(mut self, entries: usize) -> Self {
+        self.cached_tokens = entries;
+        self
+    }
+
+    /// The clock to go by, for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The URL of this API's metadata (RFC 9728 §5.1), named in every `WWW-Authenticate`.
+    pub fn resource_metadata(mut self, url: &str) -> Self {
+        self.resource_metadata = Some(url.to_owned());
+        self
+    }
+
+    /// The API's name for people, for its metadata.
+    pub fn resource_name(mut self, name: &str) -> Self {
+        self.resource_name = Some(name.to_owned());
+        self
+    }
+
+    /// The scopes that this API knows, for its metadata.
+    pub fn scopes_supported<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        self.scopes_supported = scopes.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Takes tokens for any API. Only for the issuer itself, whose introspection and UserInfo answer
+    /// for tokens of others; anywhere else a token for one API would open all of them
+    /// (RFC 9068 §4).
+    pub fn any_audience(mut self) -> Self {
+        self.any_audience = true;
+        self
+    }
+
+    /// The verifier. It does not need the issuer to be up.
+    pub fn build(self) -> Result<Verifier, BuildError> {
+        let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"{}\"\\".contains(c);
+        if self.audience.is_empty() || !self.audience.chars().all(is_plain) {
+            return Err(BuildError::Audience);
+        }
+        if self.issuer.is_empty() {
+            return Err(BuildError::Issuer);
+        }
+        if self.leeway > LONGEST_LEEWAY {
+            return Err(BuildError::Leeway);
+        }
+        if self.algorithms.is_empty() {
+            return Err(BuildError::NoAlgorithms);
+        }
+        let shared_secret = self.shared_secret.transpose().map_err(|_| BuildError::SharedSecret)?;
+        if self.algorithms.contains(&Algorithm::Hs256) && shared_secret.is_none() {
+            return Err(BuildError::SharedSecret);
+        }
+
+        let metadata = ResourceMetadata::new(
+            &self.audience,
+            &self.issuer,
+            self.resource_name.as_deref(),
+            &self.scopes_supported,
+        );
+        let keys = match self.keys {
+            Some(keys) => Keys::handed_in(keys),
+            None => fetched_from(&self.issuer, &self.clock)?,
+        };
+        let audience =
+            if self.any_audience { Audience::Any } else { Audience::Only(self.audience) };
+        Ok(Verifier::from_state(State {
+            issuer: self.issuer,
+            audience,
+            leeway_seconds: i64::try_from(self.leeway.as_secs()).unwrap_or_default(),
+            algorithms: self.algorithms,
+            shared_secret,
+            keys,
+            cache: TokenCache::new(self.cached_tokens),
+            clock: self.clock,
+            resource_metadata: self.resource_metadata.map(Arc::from),
+            metadata,
+            revocations: Arc::default(),
+            counters: Default::default(),
+        }))
+    }
+}
+
+#[cfg(feature = "remote")]
+fn fetched_from(issuer: &str, clock: &Clock) -> Result<Keys, BuildError> {
+    let source = crate::keys::Source::new(issuer)?;
+    Ok(Keys::fetched(source, clock.clone()))
+}
+
+/// Without the feature no builder is made that has no keys.
+#[cfg(not(feature = "remote"))]
+fn fetched_from(_: &str, _: &Clock) -> Result<Keys, BuildError> {
+    Err(BuildError::HttpClient)
+}

@@ -1,0 +1,18 @@
+//! The verifier as a resource server meets it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "tests"
+)]
+
+mod cache;
+mod extractors;
+mod issuer_server;
+mod production;
+mod remote;
+mod replies;
+mod resource_metadata;
+mod tokens;
