@@ -70,6 +70,10 @@ impl Store {
     ///
     /// The closure may run several times: it does nothing but read, decide and write rows. Its
     /// error undoes what it did, and nothing else. The answer comes after the commit is durable.
+    ///
+    /// It runs again, a bounded number of times, when the database could not serialize it, when
+    /// [`Tx::exec_one`] found that a guarded statement had lost, and, where `E` is [`StoreError`],
+    /// when it ended in [`StoreError::Conflict`].
     pub async fn write<T, E>(
         &self,
         closure: impl Fn(&mut Tx<'_>) -> Result<Committed<T>, E> + Send + 'static,

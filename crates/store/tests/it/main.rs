@@ -9,8 +9,24 @@
     reason = "tests"
 )]
 
+mod apis;
+mod audit;
+mod batch;
+mod clients;
+mod counters;
 mod durability;
 mod executor;
+mod grants;
+mod isolation;
+mod keys;
 mod opening;
-mod race;
+mod passwords;
+mod races;
+mod revocations;
+mod roles;
+mod sample;
+mod sessions;
+mod settings;
 mod statements;
+mod throttles;
+mod users;

@@ -82,10 +82,13 @@ impl Writer {
             // Another process kept the lock for as long as we wait. Whoever came meanwhile has
             // waited, too, and a further round for each of them would only let the queue grow.
             self.queue.drain(LARGEST_BATCH, &mut self.pending);
+            batch.done.extend(self.again.drain(..).map(|(job, _)| job));
             batch.done.extend(self.pending.drain(..));
             return Err((batch, Broken(error)));
         }
-        for (job, runs) in std::mem::take(&mut self.again) {
+        // Whoever loses again goes to the end, and is not met a second time in this batch.
+        for _ in 0..self.again.len() {
+            let Some((job, runs)) = self.again.pop_front() else { break };
             if let Err(broken) = self.run_one(job, runs, &mut batch) {
                 return Err((batch, broken));
             }

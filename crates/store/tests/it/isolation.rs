@@ -150,6 +150,31 @@ impl From<StoreError> for Wrapped {
     }
 }
 
+/// The command line may write while the server runs: each waits for the other's batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_on_one_sqlite_file_take_turns() {
+    let database = Database::sqlite();
+    let stores = [open(&database).await, open(&database).await];
+    let calls = (0..64_usize).map(|caller| {
+        let store = stores[caller % 2].clone();
+        tokio::spawn(async move {
+            store
+                .write(|tx| {
+                    let seen = number(tx, "SELECT generation FROM ticket WHERE id = 1")?;
+                    let sql = "UPDATE ticket SET generation = $1 WHERE id = 1";
+                    tx.exec(sql, params![seen + 1])?;
+                    Ok::<_, StoreError>(Committed::new((), Audit::Routine("test")))
+                })
+                .await
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap(), Ok(()));
+    }
+    let sql = "SELECT generation FROM ticket WHERE id = 1";
+    assert_eq!(stores[0].read(move |tx| number(tx, sql)).await, Ok(64));
+}
+
 /// Two nodes share a PostgreSQL database; each retries for itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_spend_a_ticket_once() {
