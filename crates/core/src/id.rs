@@ -134,7 +134,7 @@ pub struct ClientId(String);
 
 /// A text that cannot be a client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a client id is 1 to 128 printable ASCII characters without white space")]
+#[error("a client id is 1 to 128 printable ASCII characters without white space, and no UUID")]
 pub struct ClientIdError;
 
 impl ClientId {
@@ -150,7 +150,9 @@ impl FromStr for ClientId {
     fn from_str(text: &str) -> Result<Self, ClientIdError> {
         // RFC 6749 §A.1: client-id = *VSCHAR. A space is refused too, so that ids can be listed.
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.is_empty() || text.len() > 128 || !printable {
+        // RFC 9700 §4.15.2: a client must not be able to choose an id that is a person's `sub`.
+        let like_a_user = text.parse::<UserId>().is_ok();
+        if text.is_empty() || text.len() > 128 || !printable || like_a_user {
             return Err(ClientIdError);
         }
         Ok(Self(text.to_owned()))
@@ -193,7 +195,8 @@ mod tests {
     #[test]
     fn a_client_id_is_printable_ascii() {
         assert!("planner-web".parse::<ClientId>().is_ok());
-        for bad in ["", "a b", "문지기", "a\nb", &"x".repeat(129)] {
+        let user = UserId::from_random([7; 16]).to_string();
+        for bad in ["", "a b", "문지기", "a\nb", &"x".repeat(129), &user] {
             assert!(bad.parse::<ClientId>().is_err(), "{bad:?}");
         }
     }

@@ -1,1 +1,50 @@
-//! Work in progress.
+//! Munjigi's HTTP server: an axum router over the rules of `munjigi-core` and the tables of
+//! `munjigi-store`. It can be served by itself or mounted inside another axum application.
+//!
+//! ```no_run
+//! # async fn mount() -> Result<(), Box<dyn std::error::Error>> {
+//! use munjigi_server::{App, Clock, ConfigFile, Mode, router};
+//!
+//! let file = ConfigFile::parse(&std::fs::read_to_string("munjigi.toml")?, &Default::default());
+//! let config = file.and_then(|file| file.check(Mode::Serve)).map_err(|it| format!("{it:?}"))?;
+//! let app = App::start(config, Clock::system()).await?;
+//! let mine: axum::Router = axum::Router::new().nest("/auth", router(&app));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod accounts;
+mod app;
+mod attempts;
+pub mod builtin;
+mod clock;
+pub mod config;
+mod context;
+pub mod demo;
+mod ending;
+pub mod endpoint;
+mod extract;
+mod failure;
+mod hashing;
+mod issue;
+pub mod jobs;
+pub mod keys;
+mod profile_change;
+pub mod random;
+pub mod registry;
+mod reply;
+mod router;
+pub mod seal;
+pub mod serve;
+pub mod settings;
+mod sign_in;
+mod snapshot;
+
+pub use app::{App, Inner, Rotation, WeakApp};
+pub use clock::Clock;
+pub use config::{Config, ConfigFile, Mistake, Mode};
+pub use failure::Failure;
+pub use hashing::{Hashing, HashingError};
+pub use router::{Route, router, routes};
+pub use seal::EncryptionKey;
+pub use snapshot::SELF_AUDIENCE;

@@ -82,7 +82,7 @@ wire_enum! {
 /// A stored client secret: only its keyed hash, since it is generated with 256 random bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretHash {
-    /// HMAC-SHA256 of the secret under the server's own key.
+    /// HMAC-SHA256 of the secret, bound to its client ([`hash_secret`]).
     pub hash: [u8; 32],
     /// Until when it is taken; for ever when absent. A rotated secret overlaps with the new one.
     pub expires_at: Option<Timestamp>,
@@ -140,8 +140,8 @@ impl Client {
 
     /// Whether `secret` is one of this client's, by its keyed hash. A secret has 256 random bits,
     /// so a fast hash is enough; a slow one would only cost us.
-    pub fn admits(&self, key: &[u8; 32], secret: &str, now: Timestamp) -> bool {
-        let presented = hash_secret(key, secret);
+    pub fn admits(&self, secret: &str, now: Timestamp) -> bool {
+        let presented = hash_secret(&self.id, secret);
         self.secrets
             .iter()
             .filter(|stored| stored.expires_at.is_none_or(|until| now < until))
@@ -149,9 +149,12 @@ impl Client {
     }
 }
 
-/// The keyed hash under which a client's secret is stored.
-pub fn hash_secret(key: &[u8; 32], secret: &str) -> [u8; 32] {
-    keyed_hash(key, &[b"client_secret", secret.as_bytes()])
+/// The keyed hash under which a client's secret is stored: bound to the client, so that no table
+/// serves for two of them. The key is no secret: 256 random bits cannot be guessed with or without
+/// it (ASVS 6.5.2), and a client can be made where the key-encryption key is not at hand.
+pub fn hash_secret(client_id: &ClientId, secret: &str) -> [u8; 32] {
+    const DOMAIN: &[u8; 32] = b"munjigi client secret, version 1";
+    keyed_hash(DOMAIN, &[client_id.as_str().as_bytes(), secret.as_bytes()])
 }
 
 /// For how long the old secret is still taken after a rotation.
@@ -190,7 +193,10 @@ mod tests {
             id: "web".parse().unwrap(),
             name: "Web".into(),
             auth_method: AuthMethod::ClientSecretBasic,
-            secrets: vec![SecretHash { hash: hash_secret(&[1; 32], "s3cret"), expires_at: None }],
+            secrets: vec![SecretHash {
+                hash: hash_secret(&"web".parse().unwrap(), "s3cret"),
+                expires_at: None,
+            }],
             grant_types: [GrantType::ClientCredentials].into(),
             redirect_uris: vec![],
             scope: Scope::empty(),
@@ -206,11 +212,14 @@ mod tests {
     fn a_secret_is_taken_until_it_expires() {
         let mut client = confidential();
         let now = Timestamp::from_millis(1_000);
-        assert!(client.admits(&[1; 32], "s3cret", now));
-        assert!(!client.admits(&[1; 32], "s3creT", now));
-        assert!(!client.admits(&[2; 32], "s3cret", now));
+        assert!(client.admits("s3cret", now));
+        assert!(!client.admits("s3creT", now));
         client.secrets[0].expires_at = Some(now);
-        assert!(!client.admits(&[1; 32], "s3cret", now));
+        assert!(!client.admits("s3cret", now));
+
+        let mut other = confidential();
+        other.id = "other".parse().unwrap();
+        assert!(!other.admits("s3cret", now), "a hash is of no use to another client");
     }
 
     #[test]

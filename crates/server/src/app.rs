@@ -1,0 +1,306 @@
+//! The server as a value: everything an endpoint needs, made once.
+
+use std::ops::Deref;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use munjigi_core::account::hash::Argon2Params;
+use munjigi_core::audit::{Actor, Event, Kind, Origin};
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::time::Timestamp;
+use munjigi_store::keys::StoredKey;
+use munjigi_store::{
+    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations,
+};
+use munjigi_token::Algorithm;
+use munjigi_verify::Verifier;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::hashing::Hashing;
+use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate, generate_root};
+use crate::random;
+use crate::snapshot::{Rows, Snapshot};
+
+/// How often a node looks whether another one changed something.
+const POLL: Duration = Duration::from_millis(250);
+
+/// The server. Clones are the same server.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// The server, as long as somebody else keeps it.
+pub struct WeakApp(Weak<Inner>);
+
+impl WeakApp {
+    /// The server, if it is still there.
+    pub fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
+    }
+}
+
+/// When a new signing key begins to sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// A day from now, so that every verifier knows it by then.
+    Scheduled,
+    /// At once: verifiers that have not seen it fetch the keys again.
+    AtOnce,
+}
+
+/// What the server is made of.
+pub struct Inner {
+    /// What it runs on.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The hashing pool.
+    pub hashing: Hashing,
+    /// Verifies access tokens for this server's own APIs.
+    pub verifier: Verifier,
+    /// Verifies access tokens for whichever API they are: introspection alone asks that.
+    pub introspector: Verifier,
+    snapshot: ArcSwap<Snapshot>,
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the database, brings it up to date, makes the keys that are missing, and starts the
+    /// hashing pool. RSA keys are made in the background: they take a good part of a second.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
+        let store = open_store(&config, &clock).await?;
+        let rows = first_rows(&store, &config, &clock).await?;
+        let snapshot = Snapshot::build(rows, &config, clock.now())?;
+        let hashing = Hashing::start(config.hashing_threads, Argon2Params::default())
+            .map_err(|_| Failure::Damaged("no thread could be started"))?;
+        let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
+
+        let snapshot = ArcSwap::from_pointee(snapshot);
+        let inner = Inner { config, store, clock, hashing, verifier, introspector, snapshot };
+        let app = Self(Arc::new(inner));
+        app.load_revocations().await?;
+        Ok(app)
+    }
+
+    /// The reference data of this moment.
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// The same, to be kept across an await.
+    pub fn snapshot_kept(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Reads the reference data again, after a change that this request made itself.
+    pub async fn reload(&self) -> Result<(), Failure> {
+        let rows = self.store.read(Rows::read).await?;
+        let snapshot = Snapshot::build(rows, &self.config, self.clock.now())?;
+        self.verifier.replace_keys(snapshot.keys.published().clone());
+        self.introspector.replace_keys(snapshot.keys.published().clone());
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// Follows what other nodes (and the command line) change, until the app is dropped.
+    pub fn follow(&self) {
+        let weak = self.downgrade();
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(POLL);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                let Some(app) = weak.upgrade() else { return };
+                if let Err(error) = app.catch_up().await {
+                    tracing::warn!(%error, "cannot follow the database; trying again");
+                }
+            }
+        });
+    }
+
+    /// A handle that does not keep the server alive.
+    pub fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
+    }
+
+    /// One look at what changed elsewhere.
+    pub async fn catch_up(&self) -> Result<(), Failure> {
+        let version = self.store.read(counters::reference_version).await?;
+        let (known, changes_at) = {
+            let snapshot = self.snapshot();
+            (snapshot.version, snapshot.changes_at)
+        };
+        let due = changes_at.is_some_and(|at| at <= self.clock.now());
+        if version != known || due {
+            self.reload().await?;
+        }
+        self.load_revocations().await
+    }
+
+    /// Takes over revocations that are new since the last look, and forgets those that are over.
+    async fn load_revocations(&self) -> Result<(), Failure> {
+        let seen = self.verifier.revocations().last_seq();
+        let news = self.store.read(move |tx| revocations::since(tx, seq_of(seen), 10_000)).await?;
+        for revocation in &news {
+            self.take_over(revocation);
+        }
+        let now = self.clock.now().as_millis();
+        self.verifier.revocations().forget_expired(now);
+        Ok(())
+    }
+
+    /// Makes a revocation that was committed effective on this node at once.
+    pub fn take_over(&self, revocation: &Revocation) {
+        self.verifier.revocations().announce(
+            revocation.kind.as_str(),
+            &revocation.key,
+            revocation.not_before,
+            revocation.until.as_millis(),
+            u64::try_from(revocation.seq).unwrap_or(0),
+        );
+    }
+
+    /// A new audit event that the server itself caused.
+    pub fn system_event(&self, kind: Kind) -> Result<Event, Failure> {
+        let at = self.clock.now();
+        let origin = Origin { at, actor: Actor::System, address: None, request_id: None };
+        Ok(Event::new(random::event_id(at)?, kind, origin))
+    }
+
+    /// Makes the next signing key of an algorithm. It is published at once and signs from
+    /// `activates_at` on; the present one retires when its last token has expired.
+    pub async fn rotate_key(&self, algorithm: Algorithm, rotation: Rotation, event: Event) -> Result<StoredKey, Failure> {
+        let now = self.clock.now();
+        let activates_at = match rotation {
+            Rotation::Scheduled => now.plus(PUBLISH_AHEAD),
+            Rotation::AtOnce => now,
+        };
+        let kek = Arc::clone(&self.config.encryption_key);
+        let made = tokio::task::spawn_blocking(move || generate(algorithm, &kek, now, activates_at));
+        let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
+        let retires_at = activates_at.plus(self.snapshot().longest_ttl()).plus(RETIRE_AFTER);
+        let (row, event) = (key.clone(), event.with("kid", &key.kid));
+        self.store
+            .write(move |tx| {
+                for other in keys::all(tx)? {
+                    let same = other.purpose == row.purpose && other.algorithm == row.algorithm;
+                    if same && other.retires_at.is_none() {
+                        keys::retire(tx, &other.kid, retires_at)?;
+                    }
+                }
+                keys::insert(tx, &row)?;
+                Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone()))))
+            })
+            .await?;
+        self.reload().await?;
+        Ok(key)
+    }
+
+    /// Makes an RS256 key if there is none: ID tokens need one (OpenID Connect Core §15.1). Takes
+    /// a good part of a second of one core, so it is done after the server answers already.
+    pub async fn ensure_rsa_key(&self) -> Result<(), Failure> {
+        let rows = self.store.read(Rows::read).await?;
+        if rows.lacks(&[Algorithm::Rs256]).1.is_empty() {
+            return Ok(());
+        }
+        let (kek, now) = (Arc::clone(&self.config.encryption_key), self.clock.now());
+        let made = tokio::task::spawn_blocking(move || {
+            generate(Algorithm::Rs256, &kek, now, now)
+        });
+        let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
+        let event = self.system_event(Kind::KeyCreated)?.with("kid", &key.kid);
+        self.store
+            .write(move |tx| {
+                // Another node may have been quicker: one is enough.
+                if keys::all(tx)?.iter().any(|other| other.algorithm == key.algorithm) {
+                    return Ok::<_, StoreError>(Committed::nothing(()));
+                }
+                keys::insert(tx, &key)?;
+                Ok(Committed::new((), Audit::Record(Box::new(event.clone()))))
+            })
+            .await?;
+        self.reload().await
+    }
+}
+
+fn seq_of(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+async fn open_store(config: &Config, clock: &Clock) -> Result<Store, Failure> {
+    let options = StoreOptions::new(config.database.clone(), clock.now());
+    Ok(Store::open(options).await?)
+}
+
+/// Reads the reference data; on a new database, makes the built-in roles and first keys before.
+async fn first_rows(store: &Store, config: &Config, clock: &Clock) -> Result<Rows, Failure> {
+    let rows = store.read(Rows::read).await?;
+    let (root_missing, missing) = rows.lacks(&[Algorithm::Es256]);
+    if !root_missing && missing.is_empty() {
+        return Ok(rows);
+    }
+    let now = clock.now();
+    let mut made = Vec::new();
+    if root_missing {
+        made.push(generate_root(&config.encryption_key, now)?);
+    }
+    for algorithm in missing {
+        made.push(generate(algorithm, &config.encryption_key, now, now)?);
+    }
+    let origin = Origin { at: now, actor: Actor::System, address: None, request_id: None };
+    let event = Event::new(random::event_id(now)?, Kind::KeyCreated, origin);
+    let kids: Vec<_> = made.iter().map(|key| key.kid.clone()).collect();
+    let event = event.with("kids", kids);
+    store
+        .write(move |tx| {
+            // Several nodes may start on an empty database at once: the first one's keys stay.
+            let there = keys::all(tx)?;
+            if made.iter().any(|new| there.iter().any(|old| old.algorithm == new.algorithm)) {
+                return Ok::<_, StoreError>(Committed::nothing(()));
+            }
+            for key in &made {
+                keys::insert(tx, key)?;
+            }
+            crate::builtin::insert_roles(tx, now)?;
+            Ok(Committed::new((), Audit::Record(Box::new(event.clone()))))
+        })
+        .await?;
+    Ok(store.read(Rows::read).await?)
+}
+
+fn verifiers(
+    config: &Config,
+    snapshot: &Snapshot,
+    clock: &Clock,
+) -> Result<(Verifier, Verifier), Failure> {
+    let build = |any_audience: bool| {
+        let keys = snapshot.keys.published().clone();
+        let clock = clock.clone();
+        let builder = Verifier::with_keys(&config.issuer, &config.issuer, keys)
+            .clock(munjigi_verify::Clock::new(move || clock.now().as_millis()));
+        let builder = if any_audience { builder.any_audience() } else { builder };
+        builder.build().map_err(|_| Failure::Damaged("issuer"))
+    };
+    let verifier = build(false)?;
+    let introspector = build(true)?.sharing_revocations(&verifier);
+    Ok((verifier, introspector))
+}
+
+/// Now, as a token's `iat`, not before any revocation that would kill it: a token issued in the
+/// very second of a "sign out everywhere" belongs to what comes after it.
+pub fn issued_at(app: &App, now: Timestamp, names: &[(&str, &str)]) -> i64 {
+    let revocations = app.verifier.revocations();
+    let floors = names.iter().filter_map(|(kind, key)| revocations.not_before(kind, key));
+    floors.fold(now.as_seconds(), i64::max)
+}

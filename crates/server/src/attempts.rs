@@ -1,0 +1,156 @@
+//! May one more guess be made? The one ledger behind everything that can be guessed.
+//!
+//! A guess is counted before it is looked at and given back when it was right, so that any number
+//! of parallel guesses share one budget. Honest requests that come at once wait a moment for each
+//! other instead of being refused.
+
+use std::time::Duration;
+
+use munjigi_core::account::user::User;
+use munjigi_core::account::{SignInName, Taken, Throttle};
+use munjigi_core::audit::Event;
+use munjigi_core::secret::keyed_hash;
+use munjigi_core::id::UserId;
+use munjigi_core::time::{Span, Timestamp};
+use munjigi_store::passwords::{self, SignIn};
+use munjigi_store::{Audit, Committed, ReadTx, StoreError, throttles, users};
+
+use crate::app::App;
+use crate::clock;
+use crate::failure::Failure;
+use crate::sign_in::Login;
+
+/// How long a request waits for guesses that are under way before it is refused.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest block that is worth waiting for.
+const LONGEST_WAIT: Span = Span::from_seconds(2);
+/// How often it looks again meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(40);
+
+/// A place in the ledger: a keyed hash, so that the table tells nobody who was asked for.
+pub type Ledger = [u8; 32];
+
+/// What is known once a guess was counted.
+#[derive(Clone)]
+pub enum Counted {
+    /// The budget is spent until then.
+    Throttled {
+        /// When the next guess may be made.
+        until: Timestamp,
+    },
+    /// One guess may be made.
+    Go {
+        /// The account and its stored hash, if there is such an account.
+        account: Option<(User, Option<String>)>,
+        /// Where the guess was counted.
+        ledger: Ledger,
+    },
+}
+
+/// Whose password is guessed.
+#[derive(Clone)]
+enum Guessed {
+    /// Whoever has this name.
+    Login(Login),
+    /// Somebody who is known.
+    User(UserId),
+}
+
+/// Counts one guess at whoever has this name. `refused` is what the audit trail is told when there
+/// is no budget left.
+pub async fn count(app: &App, login: &Login, refused: Event) -> Result<Counted, Failure> {
+    count_patiently(app, Guessed::Login(login.clone()), refused).await
+}
+
+/// Counts one guess at the password of somebody who is known.
+pub async fn count_account(app: &App, user: &User, refused: Event) -> Result<Counted, Failure> {
+    count_patiently(app, Guessed::User(user.id), refused).await
+}
+
+async fn count_patiently(
+    app: &App,
+    guessed: Guessed,
+    refused: Event,
+) -> Result<Counted, Failure> {
+    let started = clock::stopwatch();
+    loop {
+        let counted = count_once(app, guessed.clone()).await?;
+        let Counted::Throttled { until } = counted else { return Ok(counted) };
+        let wait = until.since(app.clock.now());
+        if started.elapsed() >= PATIENCE || wait > LONGEST_WAIT {
+            record(app, refused).await?;
+            return Ok(Counted::Throttled { until });
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
+    let now = app.clock.now();
+    let key = app.snapshot().keys.attempts.clone();
+    let counted = app.store.write(move |tx| {
+        let account = match &guessed {
+            Guessed::Login(login) => find(tx, login)?,
+            Guessed::User(user_id) => match users::find(tx, user_id)? {
+                Some(user) => Some((user, passwords::find(tx, user_id)?)),
+                None => None,
+            },
+        };
+        let ledger = match (&account, &guessed) {
+            // One account, one budget, whichever of its names was used (CVE-2025-24806).
+            (Some((user, _)), _) => keyed_hash(&key, &[b"user", user.id.as_bytes()]),
+            (None, Guessed::User(id)) => keyed_hash(&key, &[b"user", id.as_bytes()]),
+            (None, Guessed::Login(login)) => {
+                keyed_hash(&key, &[b"nobody", login.canonical().as_bytes()])
+            }
+        };
+        let throttle = throttles::find(tx, &ledger)?.unwrap_or(Throttle::CLEAR);
+
+        match throttle.take(now) {
+            Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until })),
+            Taken::Counted(counted) => {
+                throttles::put(tx, &ledger, &counted, counted.expires_at())?;
+                let go = Counted::Go { account, ledger };
+                Ok::<_, StoreError>(Committed::new(go, Audit::Routine("a guess is counted")))
+            }
+        }
+    });
+    Ok(counted.await?)
+}
+
+fn find(
+    tx: &mut ReadTx<'_>,
+    login: &Login,
+) -> Result<Option<(User, Option<String>)>, StoreError> {
+    match &login.name {
+        Some(SignInName::Email(email)) => {
+            passwords::find_sign_in(tx, SignIn::Email(email.canonical()))
+        }
+        Some(SignInName::Username(name)) => {
+            passwords::find_sign_in(tx, SignIn::Username(name.canonical()))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Gives a guess back that was counted and never looked at.
+pub async fn give_back(app: &App, ledger: Ledger) -> Result<(), Failure> {
+    let given = app.store.write(move |tx| {
+        let Some(throttle) = throttles::find(tx, &ledger)? else {
+            return Ok::<_, StoreError>(Committed::nothing(()));
+        };
+        let throttle = throttle.given_back();
+        throttles::put(tx, &ledger, &throttle, throttle.expires_at())?;
+        Ok(Committed::new((), Audit::Routine("a guess is given back")))
+    });
+    Ok(given.await?)
+}
+
+/// Writes one event that changes nothing else: a refusal.
+pub async fn record(app: &App, event: Event) -> Result<(), Failure> {
+    let written = app.store.write(move |_| {
+        let audit = Audit::Record(Box::new(event.clone()));
+        Ok::<_, StoreError>(Committed::new((), audit))
+    });
+    Ok(written.await?)
+}

@@ -1,0 +1,570 @@
+//! The configuration file: as written, then checked as a whole. What changes while the server runs
+//! stands in the database instead (`settings.rs`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use munjigi_core::time::Span;
+use munjigi_store::DatabaseUrl;
+use serde::Deserialize;
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use crate::seal::EncryptionKey;
+
+/// Whether the server runs for production or on a laptop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `munjigi serve`.
+    Serve,
+    /// `munjigi dev`.
+    Dev,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The file as written. Unknown keys are refused, so that a typo never silently means "default".
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigFile {
+    /// The `iss` of every token and the base of every public URL. https, unless on loopback.
+    issuer: Option<String>,
+    /// The address to listen on.
+    listen: Option<String>,
+    /// `sqlite:munjigi.db` or `postgres://…`; `database_file` reads it from a file.
+    database: Option<String>,
+    database_file: Option<PathBuf>,
+    keys: KeysSection,
+    proxy: ProxySection,
+    token: TokenSection,
+    hashing: HashingSection,
+    log: LogSection,
+    metrics: MetricsSection,
+    /// Takes plain HTTP on an address that others can reach, without a proxy in front.
+    danger_plain_http: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KeysSection {
+    encryption_key: Option<String>,
+    encryption_key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ProxySection {
+    trusted: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TokenSection {
+    access_ttl: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HashingSection {
+    threads: Option<u8>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogSection {
+    format: LogFormat,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MetricsSection {
+    listen: Option<String>,
+}
+
+/// Every key of the file, for messages, and for the environment: `MUNJIGI_<SECTION>_<KEY>`.
+pub const KEYS: &[&str] = &[
+    "issuer",
+    "listen",
+    "database",
+    "database_file",
+    "keys.encryption_key",
+    "keys.encryption_key_file",
+    "proxy.trusted",
+    "token.access_ttl",
+    "hashing.threads",
+    "log.format",
+    "metrics.listen",
+    "danger_plain_http",
+];
+
+/// What the server runs on.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// For production or on a laptop.
+    pub mode: Mode,
+    /// The issuer, without a trailing slash.
+    pub issuer: String,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where the data is.
+    pub database: DatabaseUrl,
+    /// What seals the keys in the database.
+    pub encryption_key: std::sync::Arc<EncryptionKey>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// How long access tokens live, where the file says so; the setting otherwise.
+    pub access_ttl: Option<Span>,
+    /// How many threads hash passwords.
+    pub hashing_threads: usize,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Where `/metrics` is served; nowhere when absent.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+/// One thing that is wrong in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key, or empty for the file as a whole.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() {
+            return f.write_str(&self.message);
+        }
+        write!(f, "{}: {}", self.key, self.message)
+    }
+}
+
+fn mistake(key: &str, message: impl Into<String>) -> Mistake {
+    Mistake { key: key.to_owned(), message: message.into() }
+}
+
+impl ConfigFile {
+    /// Reads the file's text, then lays the environment over it. `environment` holds the variables
+    /// that begin with `MUNJIGI_`.
+    pub fn parse(
+        text: &str,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<Mistake>> {
+        let mut table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| vec![mistake("", error.to_string())])?;
+        let unknown = unknown_keys(&table);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        for key in KEYS {
+            let name = format!("MUNJIGI_{}", key.replace('.', "_").to_uppercase());
+            if let Some(value) = environment.get(&name) {
+                overlay(&mut table, key, value);
+            }
+        }
+        table.try_into().map_err(|error: toml::de::Error| vec![mistake("", error.to_string())])
+    }
+
+    /// What the server runs on; or all mistakes at once, so that a person fixes them in one go.
+    pub fn check(self, mode: Mode) -> Result<Config, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let mut note = |result: Result<(), Mistake>| {
+            if let Err(found) = result {
+                mistakes.push(found);
+            }
+        };
+        let issuer = keep(&mut note, check_issuer(self.issuer.as_deref()));
+        let listen = keep(&mut note, check_listen("listen", self.listen.as_deref()));
+        let metrics_listen = match &self.metrics.listen {
+            Some(text) => keep(&mut note, check_listen("metrics.listen", Some(text))).map(Some),
+            None => Some(None),
+        };
+        let database = keep(&mut note, self.check_database());
+        let encryption_key = keep(&mut note, self.check_encryption_key());
+        let trusted = keep(&mut note, check_networks(&self.proxy.trusted));
+        let access_ttl = keep(&mut note, check_access_ttl(self.token.access_ttl.as_deref()));
+        if let (Some(listen), Some(trusted)) = (listen, &trusted) {
+            let plain = self.danger_plain_http == Some(true);
+            note(check_exposure(listen, trusted, plain));
+        }
+        let threads = self.hashing.threads.map_or_else(default_threads, usize::from);
+        note(check_threads(threads));
+
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let parts = (issuer, listen, metrics_listen, database, encryption_key, trusted, access_ttl);
+        let (Some(issuer), Some(listen), Some(metrics), Some(database), Some(key), Some(trusted), Some(ttl)) =
+            parts
+        else {
+            return Err(vec![mistake("", "the configuration is not complete")]);
+        };
+        Ok(Config {
+            mode,
+            issuer,
+            listen,
+            database,
+            encryption_key: std::sync::Arc::new(key),
+            trusted_proxies: trusted,
+            access_ttl: ttl,
+            hashing_threads: threads,
+            log_format: self.log.format,
+            metrics_listen: metrics,
+        })
+    }
+
+    /// The database alone: what the command line needs of the file for most of its verbs.
+    pub fn check_database(&self) -> Result<DatabaseUrl, Mistake> {
+        let text = match (&self.database, &self.database_file) {
+            (Some(_), Some(_)) => {
+                return Err(mistake("database", "say it once: `database` or `database_file`"));
+            }
+            (Some(text), None) => Zeroizing::new(text.clone()),
+            (None, Some(path)) => read_secret("database_file", path)?,
+            (None, None) => Zeroizing::new("sqlite:munjigi.db".to_owned()),
+        };
+        text.trim().parse().map_err(|_| {
+            let forms = "`sqlite:PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`";
+            mistake("database", format!("a database is {forms}"))
+        })
+    }
+
+    fn check_encryption_key(&self) -> Result<EncryptionKey, Mistake> {
+        let key = "keys.encryption_key_file";
+        let text = match (&self.keys.encryption_key, &self.keys.encryption_key_file) {
+            (Some(_), Some(_)) => {
+                let message = "say it once: `encryption_key` or `encryption_key_file`";
+                return Err(mistake(key, message));
+            }
+            (Some(text), None) => Zeroizing::new(text.clone()),
+            (None, Some(path)) => read_secret(key, path)?,
+            (None, None) => {
+                return Err(mistake(
+                    key,
+                    "signing keys are sealed in the database under a key that is kept elsewhere; \
+                     make one with `openssl rand -base64 32 > munjigi.key; chmod 400 munjigi.key` \
+                     and name the file here",
+                ));
+            }
+        };
+        EncryptionKey::parse(&text).map_err(|error| mistake(key, error.to_string()))
+    }
+}
+
+fn keep<T>(note: &mut impl FnMut(Result<(), Mistake>), result: Result<T, Mistake>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(found) => {
+            note(Err(found));
+            None
+        }
+    }
+}
+
+fn unknown_keys(table: &toml::Table) -> Vec<Mistake> {
+    let mut written = Vec::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(section) => {
+                written.extend(section.keys().map(|key| format!("{name}.{key}")));
+            }
+            _ => written.push(name.clone()),
+        }
+    }
+    written.retain(|key| !KEYS.contains(&key.as_str()));
+    written
+        .into_iter()
+        .map(|key| {
+            let hint = nearest(&key, KEYS).map(|near| format!("; did you mean `{near}`?"));
+            let message = format!("there is no such key{}", hint.unwrap_or_default());
+            Mistake { key, message }
+        })
+        .collect()
+}
+
+/// The candidate nearest to what was written, if it is near at all.
+pub fn nearest<'c>(written: &str, candidates: &[&'c str]) -> Option<&'c str> {
+    let scored = candidates.iter().map(|candidate| (edits(written, candidate), *candidate));
+    scored.min().filter(|(edits, _)| *edits <= 3).map(|(_, candidate)| candidate)
+}
+
+/// The number of single-character edits between two texts (Levenshtein).
+fn edits(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (line, left) in left.chars().enumerate() {
+        let mut diagonal = line;
+        let mut previous = line.saturating_add(1);
+        let mut next = vec![previous];
+        for (above, right) in row.iter().skip(1).zip(&right) {
+            let changed = diagonal.saturating_add(usize::from(left != *right));
+            let best = changed.min(above.saturating_add(1)).min(previous.saturating_add(1));
+            diagonal = *above;
+            previous = best;
+            next.push(best);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+/// Writes an environment variable over the file's value; numbers and booleans stay what they are.
+fn overlay(table: &mut toml::Table, key: &str, value: &str) {
+    let parsed = match key {
+        "proxy.trusted" => {
+            let items = value.split(',').map(|item| toml::Value::String(item.trim().to_owned()));
+            toml::Value::Array(items.collect())
+        }
+        "hashing.threads" | "danger_plain_http" => {
+            value.parse().unwrap_or_else(|_| toml::Value::String(value.to_owned()))
+        }
+        _ => toml::Value::String(value.to_owned()),
+    };
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), parsed);
+        }
+        Some((section, name)) => {
+            let section = table
+                .entry(section.to_owned())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let toml::Value::Table(section) = section {
+                section.insert(name.to_owned(), parsed);
+            }
+        }
+    }
+}
+
+fn read_secret(key: &str, path: &Path) -> Result<Zeroizing<String>, Mistake> {
+    let read = std::fs::read_to_string(path).map(Zeroizing::new);
+    read.map_err(|error| mistake(key, format!("cannot read {}: {error}", path.display())))
+}
+
+fn check_issuer(issuer: Option<&str>) -> Result<String, Mistake> {
+    let Some(text) = issuer else {
+        let message = "is missing; it is the public URL of this server, for example \
+                       `https://auth.example.kr`, and no URL is ever built from a request";
+        return Err(mistake("issuer", message));
+    };
+    let url = Url::parse(text).map_err(|error| mistake("issuer", error.to_string()))?;
+    let loopback = match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    let message = if text.ends_with('/') {
+        "has no trailing slash"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        // RFC 8414 §2: "no query or fragment components".
+        "has no query and no fragment"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "has no user name and no password"
+    } else if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
+        return Ok(text.to_owned());
+    } else {
+        "is an https URL (http only for localhost)"
+    };
+    Err(mistake("issuer", message))
+}
+
+fn check_listen(key: &str, text: Option<&str>) -> Result<SocketAddr, Mistake> {
+    let text = text.unwrap_or("127.0.0.1:8000");
+    text.parse().map_err(|_| mistake(key, "is an address and a port, such as `127.0.0.1:8000`"))
+}
+
+fn check_access_ttl(text: Option<&str>) -> Result<Option<Span>, Mistake> {
+    let Some(text) = text else { return Ok(None) };
+    let key = "token.access_ttl";
+    let span = parse_span(text).ok_or_else(|| mistake(key, "is a time such as `10m` or `1h`"))?;
+    if span < Span::from_seconds(1) || span > Span::from_hours(1) {
+        return Err(mistake(key, "is between `1s` and `1h`"));
+    }
+    Ok(Some(span))
+}
+
+/// A span as people write it: `30s`, `10m`, `12h`, `30d`.
+pub fn parse_span(text: &str) -> Option<Span> {
+    let unit_at = text.len().checked_sub(1)?;
+    let (number, unit) = text.split_at_checked(unit_at)?;
+    let number: i64 = number.parse().ok().filter(|number| (0..=1_000_000_000).contains(number))?;
+    match unit {
+        "s" => Some(Span::from_seconds(number)),
+        "m" => Some(Span::from_minutes(number)),
+        "h" => Some(Span::from_hours(number)),
+        "d" => Some(Span::from_days(number)),
+        _ => None,
+    }
+}
+
+fn check_exposure(listen: SocketAddr, trusted: &[Network], plain: bool) -> Result<(), Mistake> {
+    if listen.ip().is_loopback() || !trusted.is_empty() || plain {
+        return Ok(());
+    }
+    Err(mistake(
+        "listen",
+        "this address can be reached by others, in plain HTTP; listen on 127.0.0.1, or name the \
+         proxy that brings TLS in `proxy.trusted`, or set `danger_plain_http = true`",
+    ))
+}
+
+fn check_threads(threads: usize) -> Result<(), Mistake> {
+    if (1..=64).contains(&threads) {
+        return Ok(());
+    }
+    Err(mistake("hashing.threads", "is between 1 and 64"))
+}
+
+/// One less than there are cores, so that something is left for everything else.
+fn default_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(1).max(1)
+}
+
+/// A range of addresses, as `10.0.0.0/8` or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+impl Network {
+    /// Reads `ADDRESS` or `ADDRESS/PREFIX`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Some(longest), |prefix| prefix.parse().ok())?;
+        (prefix <= longest).then_some(Self { address, prefix })
+    }
+
+    /// Whether an address is in it. An IPv4 address inside of IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differ = u32::from(network) ^ u32::from(address);
+                differ.checked_shr(32_u32.saturating_sub(self.prefix)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differ = u128::from(network) ^ u128::from(address);
+                differ.checked_shr(128_u32.saturating_sub(self.prefix)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+fn check_networks(texts: &[String]) -> Result<Vec<Network>, Mistake> {
+    texts
+        .iter()
+        .map(|text| {
+            let message = format!("`{text}` is no address range such as `10.0.0.0/8`");
+            Network::parse(text).ok_or_else(|| mistake("proxy.trusted", message))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let environment = BTreeMap::new();
+        match ConfigFile::parse(text, &environment).and_then(|file| file.check(Mode::Serve)) {
+            Ok(_) => vec![],
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    const GOOD: &str = r#"
+        issuer = "https://auth.example"
+        keys.encryption_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+    "#;
+
+    #[test]
+    fn a_minimal_file_is_enough() {
+        assert_eq!(mistakes(GOOD), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let found = mistakes("issuer = \"http://auth.example\"\nlisten = \"x\"\ndatabase = \"y\"");
+        let keys: Vec<_> = found.iter().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(keys, ["issuer", "listen", "database", "keys.encryption_key_file"]);
+    }
+
+    #[test]
+    fn a_typo_is_named_with_its_neighbour() {
+        let found = mistakes(&format!("{GOOD}\nlog.fromat = \"json\""));
+        assert_eq!(found, ["log.fromat: there is no such key; did you mean `log.format`?"]);
+    }
+
+    #[test]
+    fn the_issuer_is_exact() {
+        for bad in [
+            "https://auth.example/",
+            "https://auth.example?x",
+            "https://a:b@auth.example",
+            "http://auth.example",
+            "auth.example",
+        ] {
+            let text = GOOD.replace("https://auth.example", bad);
+            assert!(mistakes(&text).iter().any(|line| line.starts_with("issuer:")), "{bad}");
+        }
+        assert!(mistakes(&GOOD.replace("https://auth.example", "http://localhost:8000")).is_empty());
+    }
+
+    #[test]
+    fn plain_http_for_others_has_to_be_named_dangerous() {
+        let open = format!("listen = \"0.0.0.0:80\"\n{GOOD}");
+        assert!(mistakes(&open).first().is_some_and(|line| line.starts_with("listen:")));
+        assert!(mistakes(&format!("danger_plain_http = true\n{open}")).is_empty());
+        assert!(mistakes(&format!("proxy.trusted = [\"10.0.0.0/8\"]\n{open}")).is_empty());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let environment = BTreeMap::from([
+            ("MUNJIGI_ISSUER".to_owned(), "https://other.example".to_owned()),
+            ("MUNJIGI_HASHING_THREADS".to_owned(), "3".to_owned()),
+            ("MUNJIGI_PROXY_TRUSTED".to_owned(), "10.0.0.0/8, ::1".to_owned()),
+        ]);
+        let config = ConfigFile::parse(GOOD, &environment).unwrap().check(Mode::Serve).unwrap();
+        assert_eq!(config.issuer, "https://other.example");
+        assert_eq!(config.hashing_threads, 3);
+        assert_eq!(config.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn networks_hold_their_addresses() {
+        let network = Network::parse("10.0.0.0/8").unwrap();
+        assert!(network.contains("10.255.0.1".parse().unwrap()));
+        assert!(network.contains("::ffff:10.0.0.1".parse().unwrap()));
+        assert!(!network.contains("11.0.0.1".parse().unwrap()));
+        assert!(Network::parse("0.0.0.0/0").unwrap().contains("1.2.3.4".parse().unwrap()));
+        assert!(Network::parse("10.0.0.0/33").is_none());
+    }
+
+    #[test]
+    fn spans_are_written_with_a_unit() {
+        assert_eq!(parse_span("10m"), Some(Span::from_minutes(10)));
+        for bad in ["", "10", "m", "-1s", "1.5h", "10분", "99999999999d"] {
+            assert_eq!(parse_span(bad), None, "{bad}");
+        }
+    }
+}

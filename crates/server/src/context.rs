@@ -1,0 +1,158 @@
+//! What every request brings along: its id, where it came from, and the outermost layer that says
+//! so in every answer.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use munjigi_core::audit::{Actor, Event, Kind, Origin};
+use munjigi_core::id::RequestId;
+use munjigi_core::time::Timestamp;
+
+use crate::app::App;
+use crate::config::Network;
+use crate::random::{self, NoRandomness};
+use crate::reply::problem::Problem;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const NOSNIFF: (HeaderName, HeaderValue) =
+    (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+/// How much of a `User-Agent` is kept.
+const USER_AGENT_CHARS: usize = 200;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Its id, as in `x-request-id` of the answer.
+    pub request_id: RequestId,
+    /// When it arrived.
+    pub now: Timestamp,
+    /// Where it came from, proxies discounted; unknown when the server is embedded without
+    /// connection information.
+    pub address: Option<IpAddr>,
+}
+
+impl Context {
+    /// The origin of events that `actor` causes by this request.
+    pub fn origin(&self, actor: Actor) -> Origin {
+        let (at, request_id) = (self.now, Some(self.request_id));
+        Origin { at, actor, address: self.address, request_id }
+    }
+
+    /// A new audit event, caused by `actor` with this request.
+    pub fn event(&self, kind: Kind, actor: Actor) -> Result<Event, NoRandomness> {
+        Ok(Event::new(random::event_id(self.now)?, kind, self.origin(actor)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Context {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let missing = || Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "no context");
+        parts.extensions.get::<Self>().cloned().ok_or_else(missing)
+    }
+}
+
+/// How the program at the other end names itself; at most 200 characters, no control characters.
+#[derive(Clone, Debug)]
+pub struct UserAgent(pub Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = parts.headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
+        let clean = |text: &str| text.chars().filter(|it| !it.is_control()).take(USER_AGENT_CHARS).collect();
+        Ok(Self(text.map(clean)))
+    }
+}
+
+/// The outermost layer: gives the request its id, and the answer the headers that every answer
+/// has. Problems get the request id in their body here.
+pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let now = app.clock.now();
+    let Ok(request_id) = random::request_id(now) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let address = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
+    request.extensions_mut().insert(Context { request_id, now, address });
+    let line = tracing::enabled!(tracing::Level::DEBUG)
+        .then(|| (request.method().clone(), request.uri().path().to_owned()));
+
+    let mut response = next.run(request).await;
+
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.render(Some(request_id));
+    }
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    let (name, value) = NOSNIFF;
+    headers.insert(name, value);
+    if let Some((method, path)) = line {
+        let status = response.status().as_u16();
+        tracing::debug!(%method, path, status, %request_id, "answered");
+    }
+    response
+}
+
+/// The address that a request came from: the peer, unless it is a proxy that we trust; then the
+/// right-most address that is not one. What cannot be read counts as the proxy itself, and is
+/// never skipped (CVE-2024-47070).
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let mut address = peer.to_canonical();
+    if trusted.is_empty() || !is_trusted(address) {
+        return address;
+    }
+    let lines = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+    for hop in hops {
+        let Ok(hop) = hop.trim().parse::<IpAddr>() else { return address };
+        address = hop.to_canonical();
+        if !is_trusted(address) {
+            return address;
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append(X_FORWARDED_FOR, line.parse().unwrap());
+        }
+        let trusted: Vec<_> = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    /// LG-06 of the attack kit.
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(address("1.1.1.1", &["9.9.9.9"], &[]), "1.1.1.1");
+        assert_eq!(address("1.1.1.1", &["9.9.9.9"], &["10.0.0.0/8"]), "1.1.1.1");
+        assert_eq!(address("10.0.0.1", &["9.9.9.9"], &["10.0.0.0/8"]), "9.9.9.9");
+    }
+
+    #[test]
+    fn what_the_client_itself_wrote_is_not_believed() {
+        let trusted = ["10.0.0.0/8"];
+        assert_eq!(address("10.0.0.1", &["6.6.6.6, 9.9.9.9"], &trusted), "9.9.9.9");
+        assert_eq!(address("10.0.0.1", &["6.6.6.6", "9.9.9.9, 10.0.0.2"], &trusted), "9.9.9.9");
+        assert_eq!(address("10.0.0.1", &["9.9.9.9, a"], &trusted), "10.0.0.1");
+        assert_eq!(address("10.0.0.1", &[], &trusted), "10.0.0.1");
+    }
+}

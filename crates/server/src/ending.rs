@@ -1,0 +1,91 @@
+//! Ends things: grants, sessions, everything of a person or a client. Each ending revokes in the
+//! database and is announced in the same transaction; the node that did it obeys it at once.
+
+use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
+use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_core::time::{Span, Timestamp};
+use munjigi_store::{StoreError, Tx, grants, revocations, sessions};
+
+/// When, and how long it has to be remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// When it ends.
+    pub now: Timestamp,
+    /// The longest life of any access token.
+    pub longest_ttl: Span,
+}
+
+impl Ending {
+    fn announce(
+        self,
+        tx: &mut Tx<'_>,
+        kind: Kind,
+        key: impl ToString,
+    ) -> Result<Revocation, StoreError> {
+        let revocation = Revocation::now(kind, key, self.now, self.longest_ttl);
+        let seq = revocations::announce(tx, &revocation)?;
+        Ok(Revocation { seq, ..revocation })
+    }
+
+    /// Ends a grant. `None` when it had ended already.
+    pub fn grant(
+        self,
+        tx: &mut Tx<'_>,
+        user_id: &UserId,
+        grant_id: &GrantId,
+    ) -> Result<Option<Revocation>, StoreError> {
+        if !grants::revoke(tx, user_id, grant_id, self.now)? {
+            return Ok(None);
+        }
+        self.announce(tx, Kind::Grant, grant_id).map(Some)
+    }
+
+    /// Ends the tokens of a grant that has no row: a client's own.
+    pub fn rowless_grant(self, tx: &mut Tx<'_>, gid: &str) -> Result<Revocation, StoreError> {
+        self.announce(tx, Kind::Grant, gid)
+    }
+
+    /// Ends a session and its grants. `None` when it had ended already, or there is none.
+    pub fn session(
+        self,
+        tx: &mut Tx<'_>,
+        user_id: &UserId,
+        session_id: &SessionId,
+    ) -> Result<Option<Revocation>, StoreError> {
+        if !sessions::end(tx, user_id, session_id, self.now)? {
+            return Ok(None);
+        }
+        grants::revoke_session(tx, user_id, session_id, self.now)?;
+        self.announce(tx, Kind::Session, session_id).map(Some)
+    }
+
+    /// Ends every session and grant of a person, with one announcement.
+    pub fn user(self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
+        sessions::end_all(tx, user_id, None, self.now)?;
+        grants::revoke_all(tx, user_id, None, self.now)?;
+        self.announce(tx, Kind::User, user_id)
+    }
+
+    /// Ends the access tokens of a person; sessions and grants live on, and the next refresh brings
+    /// a token of what they may do now.
+    pub fn tokens_of(self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
+        self.announce(tx, Kind::User, user_id)
+    }
+
+    /// Ends every session and grant of a person but one.
+    pub fn other_sessions(
+        self,
+        tx: &mut Tx<'_>,
+        user_id: &UserId,
+        kept: &SessionId,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let ended = sessions::end_all(tx, user_id, Some(kept), self.now)?;
+        grants::revoke_all(tx, user_id, Some(kept), self.now)?;
+        ended.iter().map(|session| self.announce(tx, Kind::Session, session)).collect()
+    }
+
+    /// Ends the tokens of a client. Its grants stay: a disabled client cannot use them.
+    pub fn client(self, tx: &mut Tx<'_>, client_id: &ClientId) -> Result<Revocation, StoreError> {
+        self.announce(tx, Kind::Client, client_id)
+    }
+}

@@ -1,0 +1,103 @@
+//! `/api/v1/admin/…`: users, clients, APIs and roles. Every route needs a token with the scope
+//! `admin`, and what the caller may do is read in the transaction in which they do it.
+
+pub mod apis;
+pub mod clients;
+pub mod roles;
+pub mod stats;
+pub mod users;
+
+use munjigi_core::access::Object;
+use munjigi_core::audit::{Event, Kind};
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_store::{Audit, Committed, Cursor, CursorError, Listed, Page, PageKey, Tx};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::ending::Ending;
+use crate::extract::caller::Admin;
+use crate::extract::query::Query;
+use crate::failure::Failure;
+use crate::reply::problem::{Problem, Undone};
+
+/// A page of a list, by the query's `after` and `limit`.
+fn page<K: PageKey>(query: &mut Query) -> Result<Page<K>, Problem> {
+    let after = query.parsed("after", |text| text.parse::<Cursor<K>>().map_err(|_| CursorError))?;
+    Ok(Page { after, limit: query.limit()? })
+}
+
+/// A page as it is shown.
+fn shown<T, K: PageKey>(listed: Listed<T, K>, show: impl Fn(T) -> Value) -> Value {
+    let next = listed.next.map(|cursor| cursor.to_string());
+    let items: Vec<Value> = listed.items.into_iter().map(show).collect();
+    json!({ "items": items, "next": next })
+}
+
+/// What a change of something did: nothing when it was that already.
+enum Done<T> {
+    /// It was done; the event says what.
+    Changed(T, Event),
+    /// It was like this already.
+    Same(T),
+}
+
+impl<T> Done<T> {
+    fn committed(self) -> Committed<T> {
+        match self {
+            Self::Changed(value, event) => Committed::new(value, Audit::Record(Box::new(event))),
+            Self::Same(value) => Committed::nothing(value),
+        }
+    }
+}
+
+impl Admin {
+    /// A new event caused by this caller.
+    fn event(&self, kind: Kind) -> Result<Event, Problem> {
+        Ok(self.context.event(kind, self.actor())?)
+    }
+
+    /// Runs one change in one transaction, after the caller's permission for things of this kind
+    /// was checked in it.
+    async fn write<T: Send + 'static>(
+        &self,
+        app: &App,
+        permission: &'static str,
+        change: impl Fn(&mut Tx<'_>) -> Result<Done<T>, Undone> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (app_in, admin) = (app.clone(), self.clone());
+        let written = app.store.write(move |tx| {
+            admin.check(&app_in, tx, permission, Object::Collection)?;
+            change(tx).map(Done::committed)
+        });
+        written.await.map_err(Problem::from)
+    }
+
+    /// The same for reference data: this node knows of it when the caller gets the answer.
+    async fn write_reference<T: Send + 'static>(
+        &self,
+        app: &App,
+        permission: &'static str,
+        change: impl Fn(&mut Tx<'_>) -> Result<Done<T>, Undone> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let value = self.write(app, permission, change).await?;
+        app.reload().await.map_err(Problem::from)?;
+        Ok(value)
+    }
+
+    /// How things end at the time of this request.
+    fn ending(&self, app: &App) -> Ending {
+        Ending { now: self.context.now, longest_ttl: app.snapshot().longest_ttl() }
+    }
+}
+
+/// Makes a revocation effective on this node, if there was one.
+fn take_over(app: &App, revocation: Option<Revocation>) {
+    if let Some(revocation) = revocation {
+        app.take_over(&revocation);
+    }
+}
+
+/// Something stored could not be shown.
+fn damaged(what: &'static str) -> Problem {
+    Failure::Damaged(what).into()
+}

@@ -1,0 +1,143 @@
+//! `POST /api/v1/users/me/password`: one's own password, changed with the present one. Everything
+//! else that is signed in ends.
+
+use axum::extract::State;
+use axum::response::Response;
+use munjigi_core::account::user::User;
+use munjigi_core::account::{Email, Password, StoredHash};
+use munjigi_core::audit::{Actor, Event, Kind};
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_store::{Audit, Committed, StoreError, Tx, grants, passwords, throttles, users};
+
+use crate::accounts::check_password;
+use crate::app::App;
+use crate::attempts::{Counted, Ledger, count_account, give_back, record};
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::extract::caller::{Bearer, SignedIn, load, over};
+use crate::extract::json::{FromMembers, Json, Members};
+use crate::failure::Failure;
+use crate::reply::nothing;
+use crate::reply::problem::Problem;
+use crate::sign_in::SignInError;
+
+/// The body of a password change.
+pub struct PasswordChange {
+    current: Option<Password>,
+    new: Password,
+}
+
+impl FromMembers for PasswordChange {
+    fn read(members: &mut Members) -> Option<Self> {
+        let presented = |text: &str| Ok::<_, String>(Password::presented(text.to_owned()).ok());
+        let current = members.required("current_password", presented);
+        let new = members.required("new_password", |text| Password::parse(text.to_owned()));
+        Some(Self { current: current?, new: new? })
+    }
+}
+
+/// Changes one's own password.
+pub async fn change(
+    State(app): State<App>,
+    who: SignedIn,
+    Json(body): Json<PasswordChange>,
+) -> Result<Response, Problem> {
+    let SignedIn { bearer, context } = who;
+    let now = context.now;
+    let loaded = bearer.clone();
+    let user = app.store.read(move |tx| load(tx, &loaded, now)).await?.ok_or_else(over)?;
+    let email = Email::parse(&user.email).map_err(|_| Failure::Damaged("email"))?;
+    check_password(&body.new, &email, user.username.as_deref()).map_err(|weakness| {
+        Problem::member("/new_password", weakness.code(), weakness.to_string())
+    })?;
+
+    // A stolen access token must not become a way to guess passwords: one ledger for all guesses.
+    let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
+    let throttled = refused.clone().refused("too many attempts");
+    let (hash, ledger) = match count_account(&app, &user, throttled).await? {
+        Counted::Go { account, ledger } => (account.and_then(|(_, hash)| hash), ledger),
+        Counted::Throttled { until } => {
+            return Err(SignInError::Throttled(until.since(now).as_seconds() + 1).into());
+        }
+    };
+    let hashed = match prove(&app, hash.as_deref(), body).await {
+        Ok(hashed) => hashed,
+        Err(failure) => {
+            give_back(&app, ledger).await?;
+            return Err(failure.into());
+        }
+    };
+    let Some(new_hash) = hashed else {
+        record(&app, refused.refused("wrong password in a password change")).await?;
+        let sentence = "is not the present password";
+        return Err(Problem::member("/current_password", "wrong_password", sentence));
+    };
+
+    let event = context.event(Kind::PasswordChanged, Actor::User(user.id))?.subject(user.id);
+    let change = Change { user, bearer, old: hash, new: new_hash.to_string(), event, ledger };
+    write(&app, &context, change).await?;
+    Ok(nothing())
+}
+
+/// The new hash, if the present password was right.
+async fn prove(
+    app: &App,
+    stored: Option<&str>,
+    body: PasswordChange,
+) -> Result<Option<StoredHash>, Failure> {
+    let stored = stored.map(StoredHash::parse).transpose();
+    let stored = stored.map_err(|_| Failure::Damaged("password hash"))?;
+    if !app.hashing.verify(body.current, stored).await? {
+        return Ok(None);
+    }
+    Ok(Some(app.hashing.hash(body.new).await?))
+}
+
+/// Everything that the change writes.
+#[derive(Clone)]
+struct Change {
+    user: User,
+    bearer: Bearer,
+    old: Option<String>,
+    new: String,
+    event: Event,
+    ledger: Ledger,
+}
+
+async fn write(app: &App, context: &Context, change: Change) -> Result<(), Problem> {
+    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+    let written = app.store.write(move |tx| {
+        let Some(revocations) = write_change(tx, ending, &change)? else {
+            return Ok(Committed::nothing(None));
+        };
+        let audit = Audit::Record(Box::new(change.event.clone()));
+        Ok::<_, StoreError>(Committed::new(Some(revocations), audit))
+    });
+    for revocation in written.await?.ok_or_else(over)? {
+        app.take_over(&revocation);
+    }
+    Ok(())
+}
+
+/// `None` when the session or the password is another one by now.
+fn write_change(
+    tx: &mut Tx<'_>,
+    ending: Ending,
+    change: &Change,
+) -> Result<Option<Vec<Revocation>>, StoreError> {
+    let Change { user, bearer, old, new, ledger, .. } = change;
+    if load(tx, bearer, ending.now)?.is_none() {
+        return Ok(None);
+    }
+    let Some(old) = old else { return Ok(None) };
+    // Guarded by the old hash: of two changes at once, one is made on what it has seen.
+    if !passwords::replace(tx, &user.id, old, new, ending.now)? {
+        return Ok(None);
+    }
+    users::set_password_changed(tx, &user.id, ending.now)?;
+    throttles::clear(tx, ledger)?;
+    // ASVS 7.4.3: whoever else is signed in may be the reason for the change.
+    let revocations = ending.other_sessions(tx, &user.id, &bearer.session_id)?;
+    grants::reauthenticate(tx, &user.id, &bearer.session_id, ending.now)?;
+    Ok(Some(revocations))
+}

@@ -1,0 +1,68 @@
+//! `/docs` and `/openapi.json`: Swagger UI, served from the binary without a network.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use utoipa_swagger_ui::oauth::Config as OAuthConfig;
+use utoipa_swagger_ui::Config as SwaggerConfig;
+
+use crate::app::App;
+use crate::config::Mode;
+use crate::reply;
+use crate::reply::problem::Problem;
+
+/// The document, written by hand: the contract comes first. A test holds it to the routes.
+pub const OPENAPI: &str = include_str!("../../assets/openapi.json");
+
+/// In the document, where this server's own address belongs.
+const ISSUER: &str = "{issuer}";
+
+/// Swagger UI writes styles into its own elements; everything else stays forbidden.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
+
+/// `GET /openapi.json`.
+pub async fn openapi(State(app): State<App>) -> Response {
+    let document = OPENAPI.replace(ISSUER, &app.config.issuer);
+    let mut response = reply::raw(StatusCode::OK, "application/json", document.into());
+    let anywhere = HeaderValue::from_static("*");
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, anywhere);
+    response
+}
+
+/// `GET /docs`: to the page itself, whose links are relative.
+pub async fn index(State(app): State<App>) -> Response {
+    Redirect::to(&format!("{}/docs/", app.config.issuer)).into_response()
+}
+
+/// `GET /docs/…`: the page and its files.
+pub async fn file(
+    State(app): State<App>,
+    Path(path): Path<String>,
+) -> Result<Response, Problem> {
+    let document = format!("{}/openapi.json", app.config.issuer);
+    let mut config = SwaggerConfig::from(document).try_it_out_enabled(true);
+    if app.config.mode == Mode::Dev {
+        let client = OAuthConfig::new().client_id("swagger");
+        config = config.oauth(client.use_pkce_with_authorization_code_grant(true));
+    }
+    let path = if path.is_empty() { "index.html" } else { path.as_str() };
+    let served = utoipa_swagger_ui::serve(path, Arc::new(config));
+
+    let file = served.ok().flatten().ok_or_else(|| Problem::not_found("page"))?;
+    let content_type = HeaderValue::from_str(&file.content_type);
+    let mut response = Response::new(Bytes::from(file.bytes.into_owned()).into());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    if let Ok(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, content_type);
+    }
+    Ok(response)
+}

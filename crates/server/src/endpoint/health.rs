@@ -1,0 +1,32 @@
+//! `/livez` and `/readyz`: whether to restart this node, and whether to send requests to it. They
+//! reveal nothing else.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use munjigi_store::counters;
+use serde_json::json;
+
+use crate::app::App;
+use crate::reply::json;
+
+/// How long the database may take to answer.
+const BUDGET: Duration = Duration::from_secs(1);
+
+/// `GET /livez`: the process answers.
+pub async fn livez() -> Response {
+    json(StatusCode::OK, &json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: the database answers and there are keys to sign with.
+pub async fn readyz(State(app): State<App>) -> Response {
+    let asked = tokio::time::timeout(BUDGET, app.store.read(counters::reference_version)).await;
+    match asked {
+        Ok(Ok(_)) => json(StatusCode::OK, &json!({"status": "ok"})),
+        Ok(Err(_)) | Err(_) => {
+            json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"}))
+        }
+    }
+}

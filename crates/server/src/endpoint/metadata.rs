@@ -1,0 +1,120 @@
+//! Discovery (OpenID Connect Discovery 1.0 §3, RFC 8414 §2) and the key set (RFC 7517 §5): ready
+//! bytes with an entity tag. It says what works, and nothing else.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use munjigi_core::access::Role;
+use munjigi_core::oauth::client::{AuthMethod, GrantType};
+use munjigi_core::oauth::scope::Scope;
+use munjigi_token::Algorithm;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::builtin::ADMIN_SCOPE;
+use crate::snapshot::Document;
+
+/// The metadata document.
+#[derive(Serialize)]
+pub struct Discovery {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    userinfo_endpoint: String,
+    revocation_endpoint: String,
+    introspection_endpoint: String,
+    scopes_supported: Vec<String>,
+    response_types_supported: Vec<&'static str>,
+    grant_types_supported: Vec<&'static str>,
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: Vec<&'static str>,
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    claims_supported: &'static [&'static str],
+    service_documentation: String,
+}
+
+const CLAIMS: &[&str] = &[
+    "sub",
+    "name",
+    "preferred_username",
+    "email",
+    "email_verified",
+    "locale",
+    "updated_at",
+    "roles",
+];
+
+/// The grants that work today.
+const GRANTS: &[GrantType] =
+    &[GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::Password];
+
+/// The identity scopes that work today.
+const SCOPES: &[&str] = &["openid", "profile", "email", "roles", "offline_access", ADMIN_SCOPE];
+
+/// Writes the document for an issuer.
+pub fn discovery<'r>(
+    issuer: &str,
+    algorithms: &[Algorithm],
+    roles: impl Iterator<Item = &'r Role>,
+) -> Discovery {
+    let at = |path: &str| format!("{issuer}{path}");
+    let carried = roles.fold(Scope::empty(), |all, role| all.with(&role.scope));
+    let mut scopes: Vec<String> = SCOPES.iter().map(|name| (*name).to_owned()).collect();
+    let further = carried.names().filter(|name| !SCOPES.contains(name));
+    scopes.extend(further.map(str::to_owned));
+    let with_secret = vec![
+        AuthMethod::ClientSecretBasic.as_str(),
+        AuthMethod::ClientSecretPost.as_str(),
+    ];
+    let all: Vec<_> = AuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+    Discovery {
+        issuer: issuer.to_owned(),
+        token_endpoint: at("/oauth2/token"),
+        jwks_uri: at("/.well-known/jwks.json"),
+        userinfo_endpoint: at("/oauth2/userinfo"),
+        revocation_endpoint: at("/oauth2/revoke"),
+        introspection_endpoint: at("/oauth2/introspect"),
+        scopes_supported: scopes,
+        // RFC 8414 §2 requires the member. There is no authorization endpoint yet, so it is empty.
+        response_types_supported: vec![],
+        grant_types_supported: GRANTS.iter().map(|grant| grant.as_str()).collect(),
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: algorithms.iter().map(|it| it.as_str()).collect(),
+        token_endpoint_auth_methods_supported: all.clone(),
+        revocation_endpoint_auth_methods_supported: all,
+        introspection_endpoint_auth_methods_supported: with_secret,
+        claims_supported: CLAIMS,
+        service_documentation: at("/docs"),
+    }
+}
+
+/// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
+pub async fn configuration(State(app): State<App>, headers: HeaderMap) -> Response {
+    answer(&app.snapshot().discovery, &headers)
+}
+
+/// `GET /.well-known/jwks.json`.
+pub async fn jwks(State(app): State<App>, headers: HeaderMap) -> Response {
+    answer(&app.snapshot().jwks, &headers)
+}
+
+fn answer(document: &Document, headers: &HeaderMap) -> Response {
+    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| *known == document.etag);
+    let mut response = match known {
+        true => Response::default(),
+        false => Response::new(document.body.clone().into()),
+    };
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    headers.insert(ETAG, document.etag.clone());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Verifiers keep it for five minutes; a new key is published a day before it is used.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}

@@ -1,0 +1,8 @@
+//! One file per endpoint, in five stations: parse, load, decide, write, reply.
+
+pub mod api;
+pub mod dev;
+pub mod docs;
+pub mod health;
+pub mod metadata;
+pub mod oauth;

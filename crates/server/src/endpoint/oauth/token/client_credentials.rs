@@ -1,0 +1,35 @@
+//! The `client_credentials` grant (RFC 6749 §4.4). Nothing is written for it.
+
+use munjigi_core::oauth::client::{Client, GrantType};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::endpoint::oauth::token::Asked;
+use crate::issue::{self, TokenResponse, UserToken};
+use crate::reply::oauth::OAuthError;
+
+/// A token for a client on its own behalf.
+pub fn client_credentials(
+    app: &App,
+    context: &Context,
+    client: &Client,
+    asked: &Asked,
+) -> Result<TokenResponse, OAuthError> {
+    client.may_use(GrantType::ClientCredentials)?;
+    let (snapshot, now) = (app.snapshot_kept(), context.now);
+
+    let scope = issue::asked_scope(client, asked.scope.as_deref())?;
+    let resources = asked.resources.iter().map(String::as_str);
+    let audiences = issue::audiences(app, &snapshot, client, resources)?;
+    let target = issue::target_of(&snapshot, &audiences, now)?;
+
+    let token = UserToken { target: &target, scope: &scope, now };
+    Ok(TokenResponse {
+        access_token: issue::for_client(app, &snapshot, client, token)?,
+        token_type: "Bearer",
+        expires_in: target.access_ttl.as_seconds(),
+        // RFC 6749 §4.4.3: "A refresh token SHOULD NOT be included."
+        refresh_token: None,
+        scope: scope.to_string(),
+    })
+}

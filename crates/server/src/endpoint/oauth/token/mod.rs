@@ -1,0 +1,108 @@
+//! `POST /oauth2/token` (RFC 6749 §3.2): one file per grant.
+
+mod client_credentials;
+mod password;
+mod refresh;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use munjigi_core::account::password::Password;
+use munjigi_core::oauth::error::ErrorCode;
+use munjigi_core::secret::Secret;
+
+use crate::app::App;
+use crate::context::UserAgent;
+use crate::extract::client_auth::{ClientAuth, FromForm};
+use crate::extract::form::Form;
+use crate::reply::json;
+use crate::reply::oauth::OAuthError;
+use crate::sign_in::Login;
+
+/// What all grants may ask for.
+pub struct Asked {
+    /// The scope, if it was named.
+    pub scope: Option<String>,
+    /// The APIs (RFC 8707 §2.2).
+    pub resources: Vec<String>,
+}
+
+/// A token request, one variant per grant.
+pub enum TokenRequest {
+    /// RFC 6749 §4.3.
+    Password {
+        /// Who they say they are.
+        login: Login,
+        /// What they typed; `None` when it cannot be anybody's.
+        password: Option<Password>,
+        /// What is asked for.
+        asked: Asked,
+    },
+    /// RFC 6749 §6.
+    Refresh {
+        /// The token as it came.
+        refresh_token: Secret,
+        /// What is asked for.
+        asked: Asked,
+    },
+    /// RFC 6749 §4.4.
+    ClientCredentials(Asked),
+}
+
+impl FromForm for TokenRequest {
+    fn read(form: &Form) -> Result<Self, OAuthError> {
+        let asked = Asked {
+            scope: form.find("scope").map(str::to_owned),
+            resources: form.all("resource").map(str::to_owned).collect(),
+        };
+        match form.find("grant_type") {
+            Some("password") => read_password(form, asked),
+            // FastAPI's OAuth2PasswordRequestForm may leave it out; a user name and a password
+            // say the same.
+            None if form.find("username").is_some() => read_password(form, asked),
+            Some("refresh_token") => {
+                let token = form.required("refresh_token", "refresh_token is missing")?;
+                Ok(Self::Refresh { refresh_token: Secret::new(token.to_owned()), asked })
+            }
+            Some("client_credentials") => Ok(Self::ClientCredentials(asked)),
+            Some(_) => Err(OAuthError::new(
+                ErrorCode::UnsupportedGrantType,
+                "grant_type is not one that this server knows",
+            )),
+            None => Err(OAuthError::new(ErrorCode::InvalidRequest, "grant_type is missing")),
+        }
+    }
+}
+
+fn read_password(form: &Form, asked: Asked) -> Result<TokenRequest, OAuthError> {
+    let username = form.required("username", "username is missing")?;
+    let password = form.required("password", "password is missing")?;
+    Ok(TokenRequest::Password {
+        login: Login::parse(username),
+        password: Password::presented(password.to_owned()).ok(),
+        asked,
+    })
+}
+
+/// Answers a token request.
+pub async fn token(
+    State(app): State<App>,
+    user_agent: UserAgent,
+    auth: ClientAuth<TokenRequest>,
+) -> Result<Response, OAuthError> {
+    let ClientAuth { client, request, context } = auth;
+    let response = match request {
+        TokenRequest::Password { login, password, asked } => {
+            let presented = password::Presented { login, password, asked, user_agent };
+            password::password(&app, &context, client, presented).await?
+        }
+        TokenRequest::Refresh { refresh_token, asked } => {
+            refresh::refresh(&app, &context, &client, (&refresh_token, asked)).await?
+        }
+        TokenRequest::ClientCredentials(asked) => {
+            client_credentials::client_credentials(&app, &context, &client, &asked)?
+        }
+    };
+    // RFC 6749 §5.1: never stored by anybody on the way; `json` says so.
+    Ok(json(StatusCode::OK, &response))
+}

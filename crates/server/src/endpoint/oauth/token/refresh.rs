@@ -1,0 +1,167 @@
+//! The `refresh_token` grant (RFC 6749 §6): rotation that never logs out the innocent, and catches
+//! the thief.
+
+use munjigi_core::account::user::User;
+use munjigi_core::audit::{Actor, Event, Kind};
+use munjigi_core::oauth::api::Audience;
+use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
+use munjigi_core::oauth::grant::{Grant, Lifetimes, Presented};
+use munjigi_core::oauth::refresh::RefreshToken;
+use munjigi_core::oauth::revocation::{self, Revocation};
+use munjigi_core::oauth::scope::Scope;
+use munjigi_core::secret::Secret;
+use munjigi_core::time::Timestamp;
+use munjigi_store::{Audit, Committed, StoreError, Tx, grants, revocations};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::endpoint::oauth::token::Asked;
+use crate::issue::{self, TokenResponse, UserToken};
+use crate::reply::oauth::OAuthError;
+
+/// What a refresh comes to.
+#[derive(Clone)]
+enum Refreshed {
+    With(Box<Renewed>),
+    Stolen(Revocation),
+    Refuse(OAuthRefusal),
+}
+
+/// What the new access token is made of.
+#[derive(Clone)]
+struct Renewed {
+    grant: Grant,
+    user: User,
+    scope: Scope,
+    audiences: Vec<Audience>,
+}
+
+/// What the transaction needs besides the rows.
+#[derive(Clone)]
+struct Rotation {
+    asked_scope: Option<Scope>,
+    asked_resources: Vec<Audience>,
+    presented: RefreshToken,
+    client: Client,
+    lifetimes: Lifetimes,
+    theft: Event,
+    ended: Revocation,
+    now: Timestamp,
+}
+
+/// Answers a refresh. The client has proved who it is.
+pub async fn refresh(
+    app: &App,
+    context: &Context,
+    client: &Client,
+    (token, asked): (&Secret, Asked),
+) -> Result<TokenResponse, OAuthError> {
+    client.may_use(GrantType::RefreshToken)?;
+    let (snapshot, now) = (app.snapshot_kept(), context.now);
+    // A wrong MAC never reaches the database.
+    let presented = RefreshToken::open(&snapshot.keys.refresh, token.reveal())?;
+
+    let theft = context.event(Kind::RefreshReused, Actor::Client(client.id.clone()))?;
+    let theft = theft.subject(presented.user_id).client(client.id.clone());
+    let rotation = Rotation {
+        asked_scope: parse_scope(asked.scope.as_deref())?,
+        asked_resources: asked.resources,
+        theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
+        ended: Revocation::now(
+            revocation::Kind::Grant,
+            presented.grant_id,
+            now,
+            snapshot.longest_ttl(),
+        ),
+        lifetimes: snapshot.settings.lifetimes(),
+        client: client.clone(),
+        presented,
+        now,
+    };
+    let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
+
+    let Renewed { grant, user, scope, audiences } = match outcome {
+        Refreshed::With(renewed) => *renewed,
+        Refreshed::Stolen(revocation) => {
+            app.take_over(&revocation);
+            return Err(invalid_grant("refresh token was used before").into());
+        }
+        Refreshed::Refuse(refusal) => return Err(refusal.into()),
+    };
+    let scope = issue::granted_scope(&snapshot, &user, &scope);
+    let target = issue::target_of(&snapshot, &audiences, now)?;
+    let token = UserToken { target: &target, scope: &scope, now };
+    Ok(issue::response(app, &snapshot, &user, &grant, token)?)
+}
+
+const fn invalid_grant(why: &'static str) -> OAuthRefusal {
+    OAuthRefusal::new(ErrorCode::InvalidGrant, why)
+}
+
+/// One presentation of a refresh token, in one transaction.
+fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, StoreError> {
+    let Rotation { presented, client, lifetimes, now, .. } = rotation;
+    let refuse = |refusal| Ok(Committed::nothing(Refreshed::Refuse(refusal)));
+    let unknown = invalid_grant("refresh token is unknown");
+    // The row brings the state of its user and session along: a disabled user has no live grant.
+    let found = grants::find_with_user(tx, &presented.user_id, &presented.grant_id)?;
+    let Some((grant, standing, user)) = found else {
+        return refuse(unknown);
+    };
+    let meaning = grant.present(presented, client, &standing, lifetimes, *now);
+    let renewed = match narrowed(rotation, &grant) {
+        Ok((scope, audiences)) => Renewed { grant, user, scope, audiences },
+        // More is asked for than was granted: nothing is spent by it, but a theft stays a theft.
+        Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
+        Err(_) => return steal(tx, rotation),
+    };
+
+    match meaning {
+        Presented::Rotate => {
+            let grant = grants::advance(tx, renewed.grant, lifetimes, *now)?;
+            let with = Refreshed::With(Box::new(Renewed { grant, ..renewed }));
+            Ok(Committed::new(with, Audit::Routine("a refresh token is rotated")))
+        }
+        // A lost reply or a second tab: the same successor again.
+        Presented::ReplayOfLast => Ok(Committed::nothing(Refreshed::With(Box::new(renewed)))),
+        Presented::Stolen => steal(tx, rotation),
+        Presented::Refuse(reason) => refuse(invalid_grant(reason)),
+    }
+}
+
+/// A copy exists: the grant dies, everywhere, and the trail says so.
+fn steal(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, StoreError> {
+    let Rotation { presented, ended, theft, now, .. } = rotation;
+    grants::revoke(tx, &presented.user_id, &presented.grant_id, *now)?;
+    let seq = revocations::announce(tx, ended)?;
+    let stolen = Refreshed::Stolen(Revocation { seq, ..ended.clone() });
+    Ok(Committed::new(stolen, Audit::Record(Box::new(theft.clone()))))
+}
+
+fn parse_scope(asked: Option<&str>) -> Result<Option<Scope>, OAuthRefusal> {
+    let malformed =
+        OAuthRefusal::new(ErrorCode::InvalidScope, "the scope is malformed or too large");
+    asked.map(|text| text.parse().map_err(|_| malformed)).transpose()
+}
+
+/// What the new access token may hold and whom it is for.
+fn narrowed(rotation: &Rotation, grant: &Grant) -> Result<(Scope, Vec<Audience>), OAuthRefusal> {
+    let scope = match &rotation.asked_scope {
+        None => grant.scope.clone(),
+        Some(asked) if asked.within(&grant.scope) => asked.clone(),
+        // RFC 6749 §6: the scope "MUST NOT include any scope not originally granted".
+        Some(_) => {
+            let why = "the scope holds more than was granted";
+            return Err(OAuthRefusal::new(ErrorCode::InvalidScope, why));
+        }
+    };
+    let asked = &rotation.asked_resources;
+    if asked.iter().any(|name| !grant.audiences.contains(name)) {
+        // RFC 8707 §2.2: the resources have to be among those that were granted.
+        let why = "the resource is not among those that were granted";
+        return Err(OAuthRefusal::new(ErrorCode::InvalidTarget, why));
+    }
+    let audiences = if asked.is_empty() { grant.audiences.clone() } else { asked.clone() };
+    Ok((scope, audiences))
+}

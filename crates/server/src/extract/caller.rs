@@ -1,0 +1,186 @@
+//! Who calls our own APIs: a genuine token (by our own verifier), and what it stands for today,
+//! read in the same transaction as whatever is done.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use munjigi_core::access::{Caller, Decision, Object, authorize};
+use munjigi_core::account::user::User;
+use munjigi_core::audit::Actor;
+use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
+use munjigi_core::time::Timestamp;
+use munjigi_store::{ReadTx, StoreError, grants, users};
+
+use crate::app::App;
+use crate::builtin::ADMIN_SCOPE;
+use crate::context::Context;
+use crate::reply::problem::{Problem, Undone};
+
+/// One sentence for every way in which a genuine token can be over.
+const OVER: &str = "the token is no longer valid; sign in again";
+
+/// A person, as their token names them. What is true of them today, `load` tells.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    /// The `sub`.
+    pub user_id: UserId,
+    /// The `gid`.
+    pub grant_id: GrantId,
+    /// The `sid`.
+    pub session_id: SessionId,
+}
+
+/// A person who signed in, calling the account API.
+pub struct SignedIn {
+    /// Who.
+    pub bearer: Bearer,
+    /// The request around it.
+    pub context: Context,
+}
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, app).await?;
+        let caller = munjigi_verify::Caller::from_request_parts(parts, app).await;
+        let caller = caller.map_err(Problem::from)?;
+        let bearer = bearer(&caller)?;
+        let person = || Problem::forbidden("this is for people; the token is a client's own");
+        Ok(Self { bearer: bearer.ok_or_else(person)?, context })
+    }
+}
+
+/// Somebody who calls the admin API: a person, or a client on its own behalf.
+#[derive(Clone)]
+pub struct Admin {
+    who: Who,
+    /// The request around it.
+    pub context: Context,
+}
+
+#[derive(Clone)]
+enum Who {
+    Person(Bearer),
+    Client(ClientId, Caller),
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let context = Context::from_request_parts(parts, app).await?;
+        let caller = munjigi_verify::Caller::from_request_parts(parts, app).await;
+        let caller = caller.map_err(Problem::from)?;
+        if !caller.scopes().any(|scope| scope == ADMIN_SCOPE) {
+            let detail = "the token lacks the scope `admin`, which a role has to carry";
+            return Err(Problem::forbidden(detail));
+        }
+        let who = match bearer(&caller)? {
+            Some(bearer) => Who::Person(bearer),
+            None => client(app, &caller)?,
+        };
+        Ok(Self { who, context })
+    }
+}
+
+/// The person behind a token; none when it is a client's own (RFC 9068 §2.2: then `sub` is the
+/// client).
+fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem> {
+    if Some(caller.sub()) == caller.client_id() {
+        return Ok(None);
+    }
+    let unreadable = |_| Problem::unauthorized(OVER);
+    let claim = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    Ok(Some(Bearer {
+        user_id: caller.sub().parse().map_err(unreadable)?,
+        grant_id: claim(caller.gid()).parse().map_err(unreadable)?,
+        session_id: claim(caller.sid()).parse().map_err(unreadable)?,
+    }))
+}
+
+/// A client's permissions are the scopes of its token that are permissions: `users:read` and so
+/// on, as long as the client is enabled and still has them.
+fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<Who, Problem> {
+    let over = || Problem::unauthorized(OVER);
+    let id: ClientId = caller.sub().parse().map_err(|_| over())?;
+    let client = app.snapshot().clients.get(&id).cloned().ok_or_else(over)?;
+    if client.is_disabled() {
+        return Err(over());
+    }
+    let held = caller.scopes().filter(|scope| client.scope.has(scope));
+    let permissions = held.filter_map(|scope| scope.parse().ok()).collect();
+    Ok(Who::Client(id, Caller { user_id: None, permissions }))
+}
+
+/// The person behind a token as they are now; `None` when the account is gone or disabled, or
+/// what the token stood for was ended.
+pub fn load(
+    tx: &mut ReadTx<'_>,
+    bearer: &Bearer,
+    now: Timestamp,
+) -> Result<Option<User>, StoreError> {
+    let Some((grant, standing)) = grants::find(tx, &bearer.user_id, &bearer.grant_id)? else {
+        return Ok(None);
+    };
+    if grant.revoked_at.is_some() || grant.dead(&standing, now).is_some() {
+        return Ok(None);
+    }
+    users::find(tx, &bearer.user_id)
+}
+
+/// The problem of a token that is genuine and over.
+pub fn over() -> Problem {
+    Problem::unauthorized(OVER)
+}
+
+impl Admin {
+    /// Who it is, for the audit trail.
+    pub fn actor(&self) -> Actor {
+        match &self.who {
+            Who::Person(bearer) => Actor::User(bearer.user_id),
+            Who::Client(id, _) => Actor::Client(id.clone()),
+        }
+    }
+
+    /// What they may do today, read in the transaction in which they do it; `None` when what
+    /// their token stood for is over.
+    pub fn load(
+        &self,
+        app: &App,
+        tx: &mut ReadTx<'_>,
+    ) -> Result<Option<Caller>, StoreError> {
+        match &self.who {
+            Who::Client(_, caller) => Ok(Some(caller.clone())),
+            Who::Person(bearer) => {
+                let user = load(tx, bearer, self.context.now)?;
+                Ok(user.map(|user| app.snapshot().caller(user.id, &user.roles)))
+            }
+        }
+    }
+
+    /// Checks one permission, in the transaction in which it is used.
+    pub fn check(
+        &self,
+        app: &App,
+        tx: &mut ReadTx<'_>,
+        permission: &'static str,
+        object: Object<'_>,
+    ) -> Result<Caller, Undone> {
+        let caller = self.load(app, tx)?.ok_or_else(over)?;
+        decided(authorize(&caller, permission, object))?;
+        Ok(caller)
+    }
+}
+
+/// A decision as a refusal.
+pub fn decided(decision: Decision) -> Result<(), Problem> {
+    match decision {
+        Decision::Allow => Ok(()),
+        Decision::Missing(name) => {
+            Err(Problem::forbidden(format!("this needs the permission `{name}`")))
+        }
+        Decision::Beyond => {
+            Err(Problem::forbidden("this reaches further than your own permissions do"))
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Client authentication (RFC 6749 §2.3): who sent this form, and that it is really them.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use munjigi_core::audit::{Actor, Kind};
+use munjigi_core::id::ClientId;
+use munjigi_core::oauth::client::{AuthMethod, Client};
+use munjigi_core::oauth::error::ErrorCode;
+use munjigi_core::secret::Secret;
+use munjigi_store::{Audit, Committed, StoreError};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::extract::form::Form;
+use crate::reply::oauth::OAuthError;
+
+/// One sentence for every way in which a client can fail to prove itself.
+const REFUSED: &str = "client is unknown or did not prove itself";
+
+/// What is read from a form once it is known who sent it.
+pub trait FromForm: Sized {
+    /// Reads the parameters.
+    fn read(form: &Form) -> Result<Self, OAuthError>;
+}
+
+/// A request of an authenticated client. The form cannot be had without the check.
+pub struct ClientAuth<T> {
+    /// Who sent it; a public client has only said so.
+    pub client: Arc<Client>,
+    /// What it says.
+    pub request: T,
+    /// The request around it.
+    pub context: Context,
+}
+
+/// What a request presents to prove a client.
+struct Presented {
+    client_id: ClientId,
+    secret: Option<(AuthMethod, Secret)>,
+}
+
+impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
+    type Rejection = OAuthError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, OAuthError> {
+        let (mut parts, body) = request.into_parts();
+        let context = Context::from_request_parts(&mut parts, app).await;
+        let context = context.map_err(|_| OAuthError::new(ErrorCode::ServerError, "no context"))?;
+        let headers = std::mem::take(&mut parts.headers);
+        parts.headers = headers.clone();
+        let form = Form::from_request(Request::from_parts(parts, body), app).await?;
+
+        let client = authenticate(app, &headers, &form, &context).await?;
+
+        Ok(Self { client, request: T::read(&form)?, context })
+    }
+}
+
+/// Finds and checks the client. A failure is audited.
+async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    form: &Form,
+    context: &Context,
+) -> Result<Arc<Client>, OAuthError> {
+    let with_header = headers.contains_key(AUTHORIZATION);
+    let presented = match presented(headers, form)? {
+        Some(presented) => presented,
+        None => {
+            let fallback = app.snapshot().default_client();
+            let missing = || OAuthError::invalid_client("no client is named", with_header);
+            return fallback.ok_or_else(missing);
+        }
+    };
+    let known = match app.snapshot_kept().clients.get(&presented.client_id) {
+        Some(client) => Some(Arc::clone(client)),
+        None => {
+            // It may have been made a moment ago, by another node or at the command line.
+            app.catch_up().await?;
+            app.snapshot().clients.get(&presented.client_id).cloned()
+        }
+    };
+    let proved = known.filter(|client| is_proved(client, &presented, context));
+    match proved {
+        Some(client) => Ok(client),
+        None => {
+            refused(app, &presented.client_id, context).await?;
+            Err(OAuthError::invalid_client(REFUSED, with_header))
+        }
+    }
+}
+
+fn is_proved(client: &Client, presented: &Presented, context: &Context) -> bool {
+    if client.is_disabled() {
+        return false;
+    }
+    match (&presented.secret, client.auth_method) {
+        (None, AuthMethod::None) => true,
+        // RFC 6749 §2.3.1: the header is for every client with a secret, the body for those that
+        // cannot use it. We take either from both, since libraries differ in what they send.
+        (Some((_, secret)), AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {
+            client.admits(secret.reveal(), context.now)
+        }
+        (Some(_), AuthMethod::None)
+        | (None, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => false,
+    }
+}
+
+/// What the request presents; `None` when it names no client at all.
+fn presented(headers: &HeaderMap, form: &Form) -> Result<Option<Presented>, OAuthError> {
+    let invalid = |why| OAuthError::new(ErrorCode::InvalidRequest, why);
+    if headers.get_all(AUTHORIZATION).iter().count() > 1 {
+        return Err(invalid("there is more than one Authorization header"));
+    }
+    let in_header = headers.get(AUTHORIZATION).map(|value| basic(value.as_bytes()));
+    let in_body = (form.find("client_id"), form.find("client_secret"));
+    match (in_header, in_body) {
+        (Some(credentials), (client_id, client_secret)) => {
+            let refused = || OAuthError::invalid_client(REFUSED, true);
+            let (id, secret) = credentials.ok_or_else(refused)?;
+            // RFC 6749 §2.3: "MUST NOT use more than one authentication method in each request".
+            if client_secret.is_some() {
+                return Err(invalid("the client proves itself in two ways"));
+            }
+            if client_id.is_some_and(|other| other != id) {
+                return Err(invalid("the header and the body name different clients"));
+            }
+            let client_id = id.parse().map_err(|_| refused())?;
+            // An empty password is none: a public client that uses the header all the same.
+            let secret = (!secret.reveal().is_empty())
+                .then_some((AuthMethod::ClientSecretBasic, secret));
+            Ok(Some(Presented { client_id, secret }))
+        }
+        (None, (Some(id), secret)) => {
+            let refused = |_| OAuthError::invalid_client(REFUSED, false);
+            let client_id = id.parse().map_err(refused)?;
+            let secret = secret.map(|it| (AuthMethod::ClientSecretPost, Secret::new(it.to_owned())));
+            Ok(Some(Presented { client_id, secret }))
+        }
+        (None, (None, Some(_))) => Err(invalid("client_secret without client_id")),
+        (None, (None, None)) => Ok(None),
+    }
+}
+
+/// RFC 6749 §2.3.1: `Basic base64(form-encoded id ":" form-encoded secret)`. Two thirds of the
+/// clients in the field do not form-encode; since ids and secrets made here hold no character
+/// that encoding changes, both read the same.
+fn basic(header: &[u8]) -> Option<(String, Secret)> {
+    let text = std::str::from_utf8(header).ok()?;
+    let (scheme, credentials) = text.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let decoded = STANDARD.decode(credentials.trim()).ok()?;
+    let decoded = Secret::new(String::from_utf8(decoded).ok()?);
+    let (id, secret) = decoded.reveal().split_once(':')?;
+    Some((form_decoded(id)?, Secret::new(form_decoded(secret)?)))
+}
+
+/// One form-encoded value, in which a bare `+` stays one: our own ids and secrets hold neither.
+fn form_decoded(text: &str) -> Option<String> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let byte = if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+        } else {
+            byte
+        };
+        decoded.push(byte);
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// Writes a refusal of a client that exists, or does not, into the audit trail.
+async fn refused(app: &App, client_id: &ClientId, context: &Context) -> Result<(), OAuthError> {
+    let event = context.event(Kind::ClientRefused, Actor::Anonymous)?;
+    let event = event.refused("client did not prove itself").client(client_id.clone());
+    app.store
+        .write(move |_| Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone())))))
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Option<(String, String)> {
+        let encoded = format!("Basic {}", STANDARD.encode(text));
+        basic(encoded.as_bytes()).map(|(id, secret)| (id, secret.reveal().to_owned()))
+    }
+
+    #[test]
+    fn credentials_are_form_decoded() {
+        assert_eq!(header("web:s3cret"), Some(("web".into(), "s3cret".into())));
+        assert_eq!(header("we%3Ab:a%25b"), Some(("we:b".into(), "a%b".into())));
+        assert_eq!(header("web:a:b"), Some(("web".into(), "a:b".into())));
+        assert_eq!(header("web"), None);
+        assert_eq!(header("web:%f"), None);
+    }
+
+    #[test]
+    fn other_schemes_are_no_credentials() {
+        assert!(basic(b"Bearer x").is_none());
+        assert!(basic(b"Basic !!!").is_none());
+        assert!(basic(b"Basic").is_none());
+    }
+}

@@ -1,0 +1,246 @@
+//! Mints tokens. Every token that this server issues is made here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use munjigi_core::access::{Permissions, grantable};
+use munjigi_core::account::user::User;
+use munjigi_core::id::TokenId;
+use munjigi_core::oauth::api::{Api, Audience, MAX_RESOURCES, Target, target};
+use munjigi_core::oauth::client::{Client, GrantType, Party};
+use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
+use munjigi_core::oauth::grant::Grant;
+use munjigi_core::oauth::scope::Scope;
+use munjigi_core::time::Timestamp;
+use serde::Serialize;
+
+use crate::app::{App, issued_at};
+use crate::failure::Failure;
+use crate::random;
+use crate::snapshot::{SELF_AUDIENCE, Snapshot};
+
+/// The `typ` of access tokens (RFC 9068 §2.1).
+pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
+
+/// The claims of an access token (RFC 9068 §2.2).
+#[derive(Serialize)]
+struct AccessClaims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: Aud<'a>,
+    exp: i64,
+    iat: i64,
+    jti: TokenId,
+    client_id: &'a str,
+    scope: &'a Scope,
+    gid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<i64>,
+    // RFC 9068 §2.2.3.1.
+    roles: &'a [&'a str],
+    #[serde(skip_serializing_if = "Permissions::is_empty")]
+    permissions: &'a Permissions,
+}
+
+/// RFC 7519 §4.1.3: one audience is written as a text, several as a list.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Aud<'a> {
+    One(&'a str),
+    Several(&'a [Audience]),
+}
+
+/// A successful answer of the token endpoint (RFC 6749 §5.1).
+#[derive(Debug, Serialize)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds until the access token expires.
+    pub expires_in: i64,
+    /// The refresh token, where the client may use one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// What was granted.
+    pub scope: String,
+}
+
+/// The APIs that a token is asked for, by the request's `resource` or else the client's own list.
+///
+/// # Errors
+/// `invalid_target` (RFC 8707 §2).
+pub fn audiences<'r>(
+    app: &App,
+    snapshot: &Snapshot,
+    client: &Client,
+    resources: impl Iterator<Item = &'r str>,
+) -> Result<Vec<Audience>, OAuthRefusal> {
+    let refuse = |why| OAuthRefusal::new(ErrorCode::InvalidTarget, why);
+    let issuer = &app.config.issuer;
+    let own = |name: &str| if name == SELF_AUDIENCE { issuer.clone() } else { name.to_owned() };
+    let listed: Vec<Audience> = match client.audiences.as_slice() {
+        [] => vec![issuer.clone()],
+        names => names.iter().map(|name| own(name)).collect(),
+    };
+    let asked: BTreeSet<Audience> = resources.map(own).collect();
+    if asked.is_empty() {
+        // An API that was deleted or disabled since is left out; the token is not for it.
+        let live = |name: &Audience| snapshot.apis.get(name).is_some_and(|api| api.disabled_at.is_none());
+        return Ok(listed.into_iter().filter(live).collect());
+    }
+    if asked.len() > MAX_RESOURCES {
+        return Err(refuse("at most 8 resources can be asked for at once"));
+    }
+    for name in &asked {
+        let known = snapshot.apis.contains_key(name);
+        // Somebody else's client gets tokens for the APIs that it was given, and no others.
+        let allowed = client.party == Party::First || listed.contains(name);
+        if !known || !allowed {
+            return Err(refuse("the resource is unknown, or this client may not ask for it"));
+        }
+    }
+    Ok(asked.into_iter().collect())
+}
+
+/// What a token for these APIs has to look like.
+pub fn target_of(snapshot: &Snapshot, audiences: &[Audience], now: Timestamp) -> Result<Target, OAuthRefusal> {
+    let found: Option<Vec<&Api>> =
+        audiences.iter().map(|name| snapshot.apis.get(name).map(Arc::as_ref)).collect();
+    let gone = OAuthRefusal::new(ErrorCode::InvalidTarget, "a resource is no longer registered");
+    target(&found.ok_or(gone)?, snapshot.settings.access_ttl, now)
+}
+
+/// The scope that was asked for; the client's own when nothing was.
+///
+/// # Errors
+/// `invalid_scope` (RFC 6749 §3.3) when it is malformed or more than the client may have.
+pub fn asked_scope(client: &Client, asked: Option<&str>) -> Result<Scope, OAuthRefusal> {
+    let refuse = |why| OAuthRefusal::new(ErrorCode::InvalidScope, why);
+    let Some(asked) = asked else { return Ok(client.scope.clone()) };
+    let asked: Scope = asked.parse().map_err(|_| refuse("the scope is malformed or too large"))?;
+    if !asked.within(&client.scope) {
+        return Err(refuse("the scope holds more than this client may have"));
+    }
+    Ok(asked)
+}
+
+/// What of `wanted` a person may have in a token today.
+pub fn granted_scope(snapshot: &Snapshot, user: &User, wanted: &Scope) -> Scope {
+    grantable(wanted, snapshot.enabled_roles(&user.roles))
+}
+
+/// An access token for a person, on a grant of theirs.
+pub fn for_user(
+    app: &App,
+    snapshot: &Snapshot,
+    user: &User,
+    grant: &Grant,
+    asked: UserToken<'_>,
+) -> Result<String, Failure> {
+    let (sub, gid, sid) = (user.id.to_string(), grant.id.to_string(), grant.session_id.to_string());
+    let roles: Vec<&str> =
+        snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
+    let permissions = snapshot.permissions(&user.roles);
+    let named = [("user", sub.as_str()), ("client", grant.client_id.as_str())];
+    let iat = issued_at(app, asked.now, &named);
+    let claims = AccessClaims {
+        iss: &app.config.issuer,
+        sub: &sub,
+        aud: aud(&asked.target.audiences),
+        exp: iat.saturating_add(asked.target.access_ttl.as_seconds()),
+        iat,
+        jti: random::token_id(asked.now)?,
+        client_id: grant.client_id.as_str(),
+        scope: asked.scope,
+        gid: &gid,
+        sid: Some(&sid),
+        auth_time: Some(grant.authenticated_at.as_seconds()),
+        roles: &roles,
+        permissions: &permissions,
+    };
+    sign(snapshot, asked.target, &claims, asked.now)
+}
+
+/// What a person's access token is to be like.
+#[derive(Clone, Copy)]
+pub struct UserToken<'a> {
+    /// For which APIs.
+    pub target: &'a Target,
+    /// What for.
+    pub scope: &'a Scope,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// An access token for a client on its own behalf (RFC 6749 §4.4). Nothing is written for it; its
+/// `gid` is of no row, so that it can be revoked all the same.
+pub fn for_client(
+    app: &App,
+    snapshot: &Snapshot,
+    client: &Client,
+    asked: UserToken<'_>,
+) -> Result<String, Failure> {
+    let gid = random::grant_id(asked.now)?.to_string();
+    let id = client.id.as_str();
+    let iat = issued_at(app, asked.now, &[("client", id)]);
+    let claims = AccessClaims {
+        iss: &app.config.issuer,
+        // RFC 9068 §2.2: without a resource owner, `sub` identifies the client. A client id never
+        // looks like a user id (RFC 9700 §4.15.2).
+        sub: id,
+        aud: aud(&asked.target.audiences),
+        exp: iat.saturating_add(asked.target.access_ttl.as_seconds()),
+        iat,
+        jti: random::token_id(asked.now)?,
+        client_id: id,
+        scope: asked.scope,
+        gid: &gid,
+        sid: None,
+        auth_time: None,
+        roles: &[],
+        permissions: &Permissions::default(),
+    };
+    sign(snapshot, asked.target, &claims, asked.now)
+}
+
+fn aud(audiences: &[Audience]) -> Aud<'_> {
+    match audiences {
+        [one] => Aud::One(one),
+        several => Aud::Several(several),
+    }
+}
+
+fn sign(
+    snapshot: &Snapshot,
+    target: &Target,
+    claims: &AccessClaims<'_>,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let key = snapshot.keys.active(target.algorithm, now);
+    let key = key.ok_or(Failure::NoKey(target.algorithm.as_str()))?;
+    Ok(key.sign(ACCESS_TOKEN_TYP, claims)?)
+}
+
+/// The answer for a person's grant: a new access token, and the grant's current refresh token if
+/// the grant's client may use one.
+pub fn response(
+    app: &App,
+    snapshot: &Snapshot,
+    user: &User,
+    grant: &Grant,
+    asked: UserToken<'_>,
+) -> Result<TokenResponse, Failure> {
+    let client = snapshot.clients.get(&grant.client_id);
+    let refreshes = client.is_some_and(|it| it.may_use(GrantType::RefreshToken).is_ok());
+    let refresh_token = grant.token().seal(&snapshot.keys.refresh);
+    Ok(TokenResponse {
+        access_token: for_user(app, snapshot, user, grant, asked)?,
+        token_type: "Bearer",
+        expires_in: asked.target.access_ttl.as_seconds(),
+        refresh_token: refreshes.then(|| refresh_token.reveal().to_owned()),
+        scope: asked.scope.to_string(),
+    })
+}

@@ -1,0 +1,78 @@
+//! What is done now and then, by every node: forgetting what is over, destroying retired keys.
+//! Each job is small, bounded, and harmless when several nodes do it at once.
+
+use std::time::Duration;
+
+use munjigi_core::audit::Kind;
+use munjigi_core::time::Span;
+use munjigi_store::{
+    Audit, Committed, StoreError, clients, keys, revocations, sessions, throttles,
+};
+
+use crate::app::App;
+use crate::failure::Failure;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(60);
+/// How many rows at a time, so that nobody waits for it.
+const AT_A_TIME: u32 = 500;
+/// How long ended sessions are kept, for their owners to see.
+const KEEP_SESSIONS: Span = Span::from_days(30);
+
+/// Runs the jobs until the app is dropped.
+pub fn start(app: &App) {
+    app.follow();
+    let weak = app.downgrade();
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let Some(app) = weak.upgrade() else { return };
+            if let Err(error) = run(&app).await {
+                tracing::warn!(%error, "a job failed; trying again in a minute");
+            }
+        }
+    });
+}
+
+/// One round.
+pub async fn run(app: &App) -> Result<(), Failure> {
+    forget(app).await?;
+    destroy_retired_keys(app).await
+}
+
+async fn forget(app: &App) -> Result<(), Failure> {
+    let now = app.clock.now();
+    let forgotten = app.store.write(move |tx| {
+        revocations::forget_expired(tx, now)?;
+        throttles::forget_expired(tx, now, AT_A_TIME)?;
+        clients::forget_expired_secrets(tx, now)?;
+        sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
+        Ok::<_, StoreError>(Committed::new((), Audit::Routine("what is over is forgotten")))
+    });
+    Ok(forgotten.await?)
+}
+
+/// Destroys private halves whose last token has expired.
+async fn destroy_retired_keys(app: &App) -> Result<(), Failure> {
+    let now = app.clock.now();
+    let stored = app.store.read(keys::all).await?;
+    for key in stored {
+        let over = key.retires_at.is_some_and(|at| at <= now) && key.destroyed_at.is_none();
+        if !over {
+            continue;
+        }
+        let event = app.system_event(Kind::KeyDestroyed)?.with("kid", &key.kid);
+        let destroyed = app.store.write(move |tx| {
+            if !keys::destroy(tx, &key.kid, now)? {
+                return Ok::<_, StoreError>(Committed::nothing(false));
+            }
+            Ok(Committed::new(true, Audit::Record(Box::new(event.clone()))))
+        });
+        if destroyed.await? {
+            app.reload().await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! Clients, APIs and roles as they are registered and shown: what the admin API and the command
+//! line share.
+
+use std::collections::BTreeSet;
+
+use munjigi_core::access::{Permission, Permissions, Role, RoleName};
+use munjigi_core::id::ClientId;
+use munjigi_core::oauth::api::{Api, Audience};
+use munjigi_core::oauth::client::{
+    AuthMethod, Client, GrantType, Party, Pkce, SecretHash, check_registration, hash_secret,
+};
+use munjigi_core::oauth::redirect_uri::RedirectUri;
+use munjigi_core::oauth::scope::Scope;
+use munjigi_core::secret::Secret;
+use munjigi_core::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::accounts::rfc3339;
+use crate::random::{self, NoRandomness};
+
+/// What every client secret made here begins with, so that secret scanners can find leaked ones.
+pub const SECRET_PREFIX: &str = "mj_cs_";
+
+/// What a client is registered with.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Its id; a random one when absent.
+    pub id: Option<ClientId>,
+    /// What people see.
+    pub name: String,
+    /// How it proves itself.
+    pub auth_method: AuthMethod,
+    /// What it may ask with.
+    pub grant_types: BTreeSet<GrantType>,
+    /// Where codes may be sent.
+    pub redirect_uris: Vec<RedirectUri>,
+    /// What it may ask for.
+    pub scope: Scope,
+    /// The APIs its tokens are for.
+    pub audiences: Vec<Audience>,
+    /// Whether a code challenge is required.
+    pub pkce: Pkce,
+    /// Whose it is.
+    pub party: Party,
+}
+
+/// Why a client cannot be registered.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationError {
+    /// The parts do not fit together.
+    #[error("{0}")]
+    Contradiction(&'static str),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+impl Registration {
+    /// The client's row, and its secret in clear, which is shown once.
+    pub fn client(self, now: Timestamp) -> Result<(Client, Option<Secret>), RegistrationError> {
+        let id = match self.id {
+            Some(id) => id,
+            None => random_client_id()?,
+        };
+        let secret = match self.auth_method {
+            AuthMethod::None => None,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
+                Some(random::secret(SECRET_PREFIX)?)
+            }
+        };
+        let hash = |secret: &Secret| SecretHash {
+            hash: hash_secret(&id, secret.reveal()),
+            expires_at: None,
+        };
+        let secrets = secret.iter().map(hash).collect();
+        let client = Client {
+            id,
+            name: self.name,
+            auth_method: self.auth_method,
+            secrets,
+            grant_types: self.grant_types,
+            redirect_uris: self.redirect_uris,
+            scope: self.scope,
+            audiences: self.audiences,
+            pkce: self.pkce,
+            party: self.party,
+            created_at: now,
+            disabled_at: None,
+        };
+        check_registration(&client).map_err(RegistrationError::Contradiction)?;
+        Ok((client, secret))
+    }
+}
+
+fn random_client_id() -> Result<ClientId, NoRandomness> {
+    let random = munjigi_token::base64url::encode(&random::bytes::<12>()?);
+    format!("c_{random}").parse().map_err(|_| NoRandomness)
+}
+
+/// A name for people: 1 to 200 characters, none of them a control character.
+pub fn parse_name(text: &str) -> Result<String, &'static str> {
+    let length = text.chars().count();
+    if length == 0 || length > 200 || text.chars().any(char::is_control) {
+        return Err("is 1 to 200 characters, without control characters");
+    }
+    Ok(text.to_owned())
+}
+
+/// What a client may do on its own behalf at this server: the scopes that name permissions.
+pub fn own_permissions(client: &Client) -> Permissions {
+    if client.may_use(GrantType::ClientCredentials).is_err() {
+        return Permissions::default();
+    }
+    client.scope.names().filter_map(|name| name.parse::<Permission>().ok()).collect()
+}
+
+/// A client as it is shown. Secrets are never shown again.
+pub fn show_client(client: &Client) -> Value {
+    let grants: Vec<_> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    json!({
+        "client_id": client.id,
+        "name": client.name,
+        "token_endpoint_auth_method": client.auth_method.as_str(),
+        "grant_types": grants,
+        "redirect_uris": client.redirect_uris,
+        "scope": client.scope,
+        "audiences": client.audiences,
+        "pkce": client.pkce.as_str(),
+        "first_party": client.party == Party::First,
+        "created_at": rfc3339(client.created_at),
+        "disabled_at": client.disabled_at.map(rfc3339),
+    })
+}
+
+/// An API as it is shown.
+pub fn show_api(api: &Api) -> Value {
+    json!({
+        "audience": api.audience,
+        "name": api.name,
+        "access_ttl_seconds": api.access_ttl.map(|ttl| ttl.as_seconds()),
+        "algorithm": api.algorithm.as_str(),
+        "client_id": api.client_id,
+        "created_at": rfc3339(api.created_at),
+        "disabled_at": api.disabled_at.map(rfc3339),
+    })
+}
+
+/// A role as it is shown.
+pub fn show_role(role: &Role) -> Value {
+    json!({
+        "name": role.name,
+        "description": role.description,
+        "permissions": role.permissions,
+        "scope": role.scope,
+        "created_at": rfc3339(role.created_at),
+        "disabled_at": role.disabled_at.map(rfc3339),
+    })
+}
+
+/// Reads a list of permissions separated by white space or commas.
+pub fn parse_permissions(text: &str) -> Result<Permissions, String> {
+    let names = text.split([' ', ',']).filter(|name| !name.is_empty());
+    names
+        .map(|name| name.parse::<Permission>().map_err(|error| format!("`{name}`: {error}")))
+        .collect()
+}
+
+/// The roles that a new server has; they stay.
+pub fn is_builtin(role: &RoleName) -> bool {
+    matches!(role.as_str(), "user" | "manager" | "admin")
+}

@@ -1,0 +1,195 @@
+//! Settings: what administrators change while the server runs. They stand in the database, and
+//! every change is audited.
+
+use munjigi_core::access::RoleName;
+use munjigi_core::account::hash::Argon2Params;
+use munjigi_core::id::ClientId;
+use munjigi_core::oauth::grant::Lifetimes;
+use munjigi_core::time::Span;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::config::{Mode, parse_span};
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Only administrators make accounts.
+    Closed,
+    /// Anybody may sign up.
+    Open,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long access tokens live, unless their API says otherwise.
+    pub access_ttl: Span,
+    /// How long a refresh token lives without being used.
+    pub refresh_idle_ttl: Span,
+    /// How long a grant lives in any case.
+    pub refresh_ttl: Span,
+    /// How long a public client may present the previous refresh token again.
+    pub replay_window: Span,
+    /// Who may make an account.
+    pub registration: Registration,
+    /// The roles of a new account.
+    pub default_roles: Vec<RoleName>,
+    /// The first-party client behind the account API's sign-in, and behind token requests that
+    /// name no client.
+    pub default_client: Option<ClientId>,
+    /// What new password hashes cost.
+    pub argon2: Argon2Params,
+}
+
+/// Every setting's name, with what its value is, for people.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("access_ttl", "a time from 1s to 1h, such as `10m`"),
+    ("refresh_idle_ttl", "a time such as `30d`"),
+    ("refresh_ttl", "a time such as `90d`"),
+    ("replay_window", "a time from 0s to 60s, such as `30s`"),
+    ("registration", "`open` or `closed`"),
+    ("default_roles", "a list of roles, separated by commas"),
+    ("default_client", "the id of a first-party client, or nothing"),
+];
+
+/// A value that a setting cannot have, or a name that no setting has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingError {
+    /// No such setting.
+    #[error("there is no setting `{0}`")]
+    Unknown(String),
+    /// The value does not fit.
+    #[error("`{name}` is {expected}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// What its value is.
+        expected: &'static str,
+    },
+}
+
+impl Settings {
+    /// The defaults (`product.md`).
+    pub fn defaults(mode: Mode) -> Self {
+        Self {
+            access_ttl: Span::from_minutes(10),
+            refresh_idle_ttl: Span::from_days(30),
+            refresh_ttl: Span::from_days(90),
+            replay_window: Span::from_seconds(30),
+            registration: match mode {
+                Mode::Serve => Registration::Closed,
+                Mode::Dev => Registration::Open,
+            },
+            default_roles: "user".parse().into_iter().collect(),
+            default_client: None,
+            argon2: Argon2Params::default(),
+        }
+    }
+
+    /// The lives of a grant.
+    pub fn lifetimes(&self) -> Lifetimes {
+        Lifetimes { idle_ttl: self.refresh_idle_ttl, replay_window: self.replay_window }
+    }
+
+    /// Takes one stored setting over.
+    pub fn apply(&mut self, name: &str, value: &Value) -> Result<(), SettingError> {
+        let (name, expected) = SETTINGS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .copied()
+            .ok_or_else(|| SettingError::Unknown(name.to_owned()))?;
+        let text = value.as_str().unwrap_or_default();
+        let wrong = SettingError::Value { name, expected };
+        let span = |least: Span, most: Span| {
+            parse_span(text).filter(|span| (least..=most).contains(span)).ok_or(wrong.clone())
+        };
+        let (second, hour, year) =
+            (Span::from_seconds(1), Span::from_hours(1), Span::from_days(366));
+        match name {
+            "access_ttl" => self.access_ttl = span(second, hour)?,
+            "refresh_idle_ttl" => self.refresh_idle_ttl = span(second, year)?,
+            "refresh_ttl" => self.refresh_ttl = span(second, year)?,
+            "replay_window" => {
+                self.replay_window = span(Span::default(), Span::from_minutes(1))?;
+            }
+            "registration" => {
+                self.registration = match text {
+                    "open" => Registration::Open,
+                    "closed" => Registration::Closed,
+                    _ => return Err(wrong),
+                };
+            }
+            "default_roles" => {
+                let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+                let roles: Result<_, _> = names.map(str::parse).collect();
+                self.default_roles = roles.map_err(|_| wrong)?;
+            }
+            "default_client" if text.is_empty() => self.default_client = None,
+            "default_client" => self.default_client = Some(text.parse().map_err(|_| wrong)?),
+            _ => return Err(SettingError::Unknown(name.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// The setting's value as people write it.
+    pub fn show(&self, name: &str) -> Option<String> {
+        let seconds = |span: Span| format!("{}s", span.as_seconds());
+        match name {
+            "access_ttl" => Some(seconds(self.access_ttl)),
+            "refresh_idle_ttl" => Some(seconds(self.refresh_idle_ttl)),
+            "refresh_ttl" => Some(seconds(self.refresh_ttl)),
+            "replay_window" => Some(seconds(self.replay_window)),
+            "registration" => Some(
+                match self.registration {
+                    Registration::Open => "open",
+                    Registration::Closed => "closed",
+                }
+                .to_owned(),
+            ),
+            "default_roles" => {
+                let names: Vec<_> = self.default_roles.iter().map(RoleName::as_str).collect();
+                Some(names.join(","))
+            }
+            "default_client" => {
+                Some(self.default_client.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_is_read_back_as_it_is_shown() {
+        let defaults = Settings::defaults(Mode::Serve);
+        for (name, _) in SETTINGS {
+            let shown = defaults.show(name).unwrap();
+            let mut copy = defaults.clone();
+            copy.apply(name, &json!(shown)).unwrap();
+            assert_eq!(copy.show(name), Some(shown), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_changes_nothing() {
+        let mut settings = Settings::defaults(Mode::Serve);
+        for (name, value) in [
+            ("access_ttl", json!("2h")),
+            ("access_ttl", json!(600)),
+            ("replay_window", json!("2m")),
+            ("registration", json!("maybe")),
+            ("default_roles", json!("Admin")),
+            ("default_client", json!("a b")),
+            ("nothing", json!("x")),
+        ] {
+            assert!(settings.apply(name, &value).is_err(), "{name} {value}");
+        }
+        assert_eq!(settings.access_ttl, Span::from_minutes(10));
+    }
+}

@@ -1,0 +1,269 @@
+//! Sign-in by password: for the account API and for the password grant alike, so that no check
+//! stands on one path and is missing on the other.
+
+use std::sync::Arc;
+
+use munjigi_core::account::user::{Session, User};
+use munjigi_core::account::{Password, SignInName, StoredHash};
+use munjigi_core::audit::{Actor, Event, Kind};
+use munjigi_core::oauth::api::Audience;
+use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::error::OAuthRefusal;
+use munjigi_core::oauth::grant::Grant;
+use munjigi_core::oauth::scope::Scope;
+use munjigi_store::{Audit, Committed, StoreError, Tx, grants, passwords, sessions, throttles, users};
+
+use crate::app::App;
+use crate::attempts::{Counted, Ledger, count, give_back, record};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::issue::{self, TokenResponse, UserToken};
+use crate::random;
+use crate::snapshot::Snapshot;
+
+/// What somebody typed to say who they are. It is not known yet whether there is such an account.
+#[derive(Clone)]
+pub struct Login {
+    /// The name, if it can be anybody's; otherwise the same work is done for it all the same.
+    pub name: Option<SignInName>,
+    typed: String,
+}
+
+impl Login {
+    /// Reads what was typed.
+    pub fn parse(text: &str) -> Self {
+        Self { name: SignInName::parse(text), typed: text.chars().take(320).collect() }
+    }
+
+    /// The form under which attempts at nobody's account are counted.
+    pub fn canonical(&self) -> &str {
+        self.name.as_ref().map_or(&self.typed, SignInName::canonical)
+    }
+}
+
+/// A request to sign in.
+pub struct SignInRequest {
+    /// Who they say they are.
+    pub login: Login,
+    /// What they typed as their password; `None` when it cannot be anybody's.
+    pub password: Option<Password>,
+    /// The client that they use.
+    pub client: Arc<Client>,
+    /// What the client asks for; its own scope when absent.
+    pub scope: Option<String>,
+    /// The APIs that it asks for; its own list when empty.
+    pub resources: Vec<String>,
+    /// With what they came.
+    pub user_agent: Option<String>,
+}
+
+/// Why somebody was not signed in.
+#[derive(Debug)]
+pub enum SignInError {
+    /// Anything about the person or the password: one answer for all causes.
+    Refused,
+    /// Too many attempts: seconds to wait.
+    Throttled(i64),
+    /// The client asked for something that it may not have.
+    Client(OAuthRefusal),
+    /// Something unforeseen.
+    Failure(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for SignInError {
+    fn from(error: E) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// What the client may have, decided before anything is said about the person.
+struct Wanted {
+    audiences: Vec<Audience>,
+    scope: Scope,
+}
+
+/// A person who has shown the right password.
+struct Proved {
+    user: User,
+    /// The hash that was right, and the one to replace it with.
+    rehash: Option<(String, String)>,
+}
+
+/// Everything that a sign-in writes, made before the transaction.
+#[derive(Clone)]
+struct Opening {
+    session: Session,
+    grant: Grant,
+    rehash: Option<(String, String)>,
+    event: Event,
+    ledger: Ledger,
+}
+
+/// Signs somebody in, or refuses with one answer for all causes.
+pub async fn sign_in(
+    app: &App,
+    context: &Context,
+    request: SignInRequest,
+) -> Result<TokenResponse, SignInError> {
+    let snapshot = app.snapshot_kept();
+    let wanted = wanted(app, &snapshot, &request).map_err(SignInError::Client)?;
+    let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
+    let target = target.map_err(SignInError::Client)?;
+
+    let throttled = refusal(context, &request.client, None, "too many attempts")?;
+    let (account, ledger) = match count(app, &request.login, throttled).await? {
+        Counted::Go { account, ledger } => (account, ledger),
+        Counted::Throttled { until } => {
+            let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
+            return Err(SignInError::Throttled(wait));
+        }
+    };
+    let subject = account.as_ref().map(|(user, _)| user.clone());
+    let proved = match prove(app, account, &request).await {
+        Ok(proved) => proved,
+        Err(failure) => {
+            // Nobody looked at the guess: it was none.
+            give_back(app, ledger).await?;
+            return Err(failure.into());
+        }
+    };
+    let Some(proved) = proved else {
+        record(app, refusal(context, &request.client, subject.as_ref(), "wrong credentials")?).await?;
+        return Err(SignInError::Refused);
+    };
+
+    let user = proved.user.clone();
+    let opening = opening(context, &snapshot, &request, proved, (wanted, ledger))?;
+    let grant = opening.grant.clone();
+    if !open(app, opening).await? {
+        return Err(SignInError::Refused);
+    }
+
+    let asked = UserToken { target: &target, scope: &grant.scope, now: context.now };
+    Ok(issue::response(app, &snapshot, &user, &grant, asked)?)
+}
+
+fn wanted(app: &App, snapshot: &Snapshot, request: &SignInRequest) -> Result<Wanted, OAuthRefusal> {
+    let resources = request.resources.iter().map(String::as_str);
+    let audiences = issue::audiences(app, snapshot, &request.client, resources)?;
+    let scope = issue::asked_scope(&request.client, request.scope.as_deref())?;
+    Ok(Wanted { audiences, scope })
+}
+
+fn refusal(
+    context: &Context,
+    client: &Client,
+    subject: Option<&User>,
+    reason: &'static str,
+) -> Result<Event, random::NoRandomness> {
+    let event = context.event(Kind::SignInRefused, Actor::Anonymous)?;
+    let event = event.refused(reason).client(client.id.clone());
+    Ok(match subject {
+        Some(user) => event.subject(user.id),
+        None => event,
+    })
+}
+
+/// Checks the password. Whatever the reason for a no, the same work was done for it: an account
+/// that does not exist, is disabled or has no password costs one hash like any other.
+async fn prove(
+    app: &App,
+    account: Option<(User, Option<String>)>,
+    request: &SignInRequest,
+) -> Result<Option<Proved>, Failure> {
+    let (user, stored_text) = account.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let user = user.filter(|user| user.disabled_at.is_none());
+    let stored = match &stored_text {
+        Some(text) if user.is_some() => {
+            Some(StoredHash::parse(text).map_err(|_| Failure::Damaged("password hash"))?)
+        }
+        _ => None,
+    };
+    let outdated = stored.as_ref().is_some_and(|hash| hash.needs_rehash(&app.hashing.params()));
+    let Some(password) = request.password.clone() else {
+        app.hashing.verify(None, None).await?;
+        return Ok(None);
+    };
+    let equal = app.hashing.verify(Some(password.clone()), stored).await?;
+    let (true, Some(user), Some(old)) = (equal, user, stored_text) else { return Ok(None) };
+
+    let rehash = match outdated {
+        true => Some((old, app.hashing.hash(password).await?.to_string())),
+        false => None,
+    };
+    Ok(Some(Proved { user, rehash }))
+}
+
+fn opening(
+    context: &Context,
+    snapshot: &Snapshot,
+    request: &SignInRequest,
+    proved: Proved,
+    (wanted, ledger): (Wanted, Ledger),
+) -> Result<Opening, Failure> {
+    let (now, settings) = (context.now, &snapshot.settings);
+    let Proved { user, rehash } = proved;
+    let expires_at = now.plus(settings.refresh_ttl);
+    let session = Session {
+        user_id: user.id,
+        id: random::session_id(now)?,
+        authenticated_at: now,
+        created_at: now,
+        used_at: now,
+        expires_at,
+        ended_at: None,
+        address: context.address,
+        user_agent: request.user_agent.clone(),
+    };
+    let grant = Grant {
+        user_id: user.id,
+        id: random::grant_id(now)?,
+        client_id: request.client.id.clone(),
+        session_id: session.id,
+        scope: issue::granted_scope(snapshot, &user, &wanted.scope),
+        audiences: wanted.audiences,
+        generation: 1,
+        nonce: random::bytes()?,
+        authenticated_at: now,
+        created_at: now,
+        rotated_at: None,
+        idle_expires_at: now.plus(settings.refresh_idle_ttl).min(expires_at),
+        expires_at,
+        revoked_at: None,
+    };
+    let event = context.event(Kind::SignedIn, Actor::User(user.id))?;
+    let event = event.subject(user.id).client(grant.client_id.clone());
+    let event = event.with("sid", session.id).with("gid", grant.id).with("method", "password");
+    Ok(Opening { session, grant, rehash, event, ledger })
+}
+
+/// Writes the sign-in. `false` when the account was disabled, deleted or given another password
+/// while the hash was computed.
+async fn open(app: &App, opening: Opening) -> Result<bool, Failure> {
+    let written = app.store.write(move |tx| {
+        let still = users::find(tx, &opening.session.user_id)?;
+        let changed = |user: &User| {
+            let changed_at = user.password_changed_at;
+            changed_at.is_some_and(|at| at > opening.session.authenticated_at)
+        };
+        if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
+            return Ok(Committed::nothing(false));
+        }
+        write_opening(tx, &opening)?;
+        let audit = Audit::Record(Box::new(opening.event.clone()));
+        Ok::<_, StoreError>(Committed::new(true, audit))
+    });
+    Ok(written.await?)
+}
+
+fn write_opening(tx: &mut Tx<'_>, opening: &Opening) -> Result<(), StoreError> {
+    throttles::clear(tx, &opening.ledger)?;
+    sessions::insert(tx, &opening.session)?;
+    grants::insert(tx, &opening.grant)?;
+    if let Some((old, new)) = &opening.rehash {
+        // Guarded by the old hash: a password that was changed meanwhile stays changed.
+        let user_id = &opening.session.user_id;
+        passwords::replace(tx, user_id, old, new, opening.session.created_at)?;
+    }
+    Ok(())
+}

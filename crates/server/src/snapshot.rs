@@ -1,0 +1,186 @@
+//! Reference data in memory: clients, APIs, roles, settings, keys, and the documents made of them.
+//! Replaced as a whole when the database's version of it has moved on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use munjigi_core::access::{Caller, Permissions, Role, RoleName};
+use munjigi_core::id::{ClientId, UserId};
+use munjigi_core::oauth::api::{Api, Audience};
+use munjigi_core::oauth::client::{Client, GrantType, Party};
+use munjigi_core::time::{Span, Timestamp};
+use munjigi_store::keys::StoredKey;
+use munjigi_store::{ReadTx, StoreError, apis, clients, counters, keys, roles, settings};
+use munjigi_token::Algorithm;
+
+use crate::config::Config;
+use crate::endpoint::metadata;
+use crate::failure::Failure;
+use crate::keys::KeyRing;
+use crate::settings::Settings;
+
+/// In a client's list of audiences: this server itself, whatever its issuer is called.
+pub const SELF_AUDIENCE: &str = "urn:munjigi:self";
+
+/// Everything that is read with every request and changed with hardly any.
+pub struct Snapshot {
+    /// The database's version of all this.
+    pub version: i64,
+    /// When something changes by itself.
+    pub changes_at: Option<Timestamp>,
+    /// Clients by id.
+    pub clients: HashMap<ClientId, Arc<Client>>,
+    /// APIs by audience, this server among them.
+    pub apis: HashMap<Audience, Arc<Api>>,
+    /// Roles by name.
+    pub roles: HashMap<RoleName, Arc<Role>>,
+    /// The settings in force.
+    pub settings: Settings,
+    /// The keys.
+    pub keys: KeyRing,
+    /// `/.well-known/openid-configuration` and its sibling.
+    pub discovery: Document,
+    /// `/.well-known/jwks.json`.
+    pub jwks: Document,
+}
+
+/// A prebuilt answer.
+pub struct Document {
+    /// The body.
+    pub body: Bytes,
+    /// Its entity tag, with quotes (RFC 9110 §8.8.3).
+    pub etag: http::HeaderValue,
+}
+
+/// The rows that a snapshot is made of.
+pub struct Rows {
+    version: i64,
+    clients: Vec<Client>,
+    apis: Vec<Api>,
+    roles: Vec<Role>,
+    settings: Vec<(String, String)>,
+    keys: Vec<StoredKey>,
+}
+
+impl Rows {
+    /// Reads them, all in one transaction.
+    pub fn read(tx: &mut ReadTx<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            version: counters::reference_version(tx)?,
+            clients: clients::all(tx)?,
+            apis: apis::all(tx)?,
+            roles: roles::all(tx)?,
+            settings: settings::all(tx)?,
+            keys: keys::all(tx)?,
+        })
+    }
+
+    /// Whether there is a root secret and a key for every algorithm that has to be there.
+    pub fn lacks(&self, algorithms: &[Algorithm]) -> (bool, Vec<Algorithm>) {
+        let has = |name: &str| self.keys.iter().any(|key| key.algorithm == name);
+        let missing = algorithms.iter().copied().filter(|wanted| !has(wanted.as_str()));
+        (!self.keys.iter().any(|key| key.kid == "root"), missing.collect())
+    }
+}
+
+impl Snapshot {
+    /// Builds it from rows.
+    pub fn build(rows: Rows, config: &Config, now: Timestamp) -> Result<Self, Failure> {
+        let mut in_force = Settings::defaults(config.mode);
+        for (name, value) in &rows.settings {
+            let value = serde_json::from_str(value).map_err(|_| Failure::Damaged("setting"))?;
+            if let Err(error) = in_force.apply(name, &value) {
+                // Written by a newer version, or by hand: the default holds, and says so.
+                tracing::warn!(setting = name, %error, "a stored setting is not taken");
+            }
+        }
+        if let Some(access_ttl) = config.access_ttl {
+            in_force.access_ttl = access_ttl;
+        }
+        let keys = KeyRing::open(&rows.keys, &config.encryption_key)?;
+        let own = own_api(&config.issuer);
+        let apis = rows.apis.into_iter().chain([own]);
+        let algorithms = keys.algorithms(now);
+        let scopes = rows.roles.iter().filter(|role| role.disabled_at.is_none());
+        let discovery = metadata::discovery(&config.issuer, &algorithms, scopes);
+        Ok(Self {
+            version: rows.version,
+            changes_at: keys.changes_at(now),
+            clients: rows.clients.into_iter().map(|it| (it.id.clone(), Arc::new(it))).collect(),
+            apis: apis.map(|it| (it.audience.clone(), Arc::new(it))).collect(),
+            roles: rows.roles.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect(),
+            settings: in_force,
+            discovery: Document::new(&discovery)?,
+            jwks: Document::new(keys.jwks())?,
+            keys,
+        })
+    }
+
+    /// The first-party client for requests that name none: the one that is set, or else the only
+    /// one that may use passwords.
+    pub fn default_client(&self) -> Option<Arc<Client>> {
+        if let Some(id) = &self.settings.default_client {
+            return self.clients.get(id).filter(|client| fits_as_default(client)).cloned();
+        }
+        let mut fitting = self.clients.values().filter(|client| {
+            fits_as_default(client) && client.may_use(GrantType::Password).is_ok()
+        });
+        let only = fitting.next()?;
+        fitting.next().is_none().then(|| Arc::clone(only))
+    }
+
+    /// The longest life of any access token: how long a revocation has to be remembered.
+    pub fn longest_ttl(&self) -> Span {
+        let ttls = self.apis.values().filter_map(|api| api.access_ttl);
+        ttls.fold(self.settings.access_ttl, Span::max)
+    }
+
+    /// The roles of these names that exist and are enabled.
+    pub fn enabled_roles<'s>(&'s self, names: &'s [RoleName]) -> impl Iterator<Item = &'s Role> {
+        let found = names.iter().filter_map(|name| self.roles.get(name));
+        found.map(Arc::as_ref).filter(|role| role.disabled_at.is_none())
+    }
+
+    /// What these roles allow together.
+    pub fn permissions(&self, names: &[RoleName]) -> Permissions {
+        let mut all = Permissions::default();
+        for role in self.enabled_roles(names) {
+            all.extend(&role.permissions);
+        }
+        all
+    }
+
+    /// A person as a caller.
+    pub fn caller(&self, user_id: UserId, names: &[RoleName]) -> Caller {
+        Caller { user_id: Some(user_id), permissions: self.permissions(names) }
+    }
+}
+
+/// A client that nobody has to name is one that could not prove itself anyway, and is ours.
+fn fits_as_default(client: &Client) -> bool {
+    client.is_public() && client.party == Party::First && !client.is_disabled()
+}
+
+/// This server as an API: the account and admin APIs take tokens for it.
+fn own_api(issuer: &str) -> Api {
+    Api {
+        audience: issuer.to_owned(),
+        name: "Munjigi".to_owned(),
+        access_ttl: None,
+        algorithm: Algorithm::Es256,
+        client_id: None,
+        created_at: Timestamp::from_millis(0),
+        disabled_at: None,
+    }
+}
+
+impl Document {
+    fn new(value: &impl serde::Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(value).map_err(|_| Failure::Damaged("document"))?;
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
+        let tag = munjigi_token::base64url::encode(digest.as_ref().split_at(12).0);
+        let etag = http::HeaderValue::from_str(&format!("\"{tag}\""));
+        Ok(Self { body: body.into(), etag: etag.map_err(|_| Failure::Damaged("document"))? })
+    }
+}
