@@ -91,8 +91,8 @@ impl Builder {
         self
     }
 
-    /// Takes HS256 tokens of this key and secret too. **Dangerous**: whoever can verify such a token
-    /// can make one, for anybody; it is for one API that shares a secret with the issuer.
+    /// Takes HS256 tokens of this key and secret too. **Dangerous**: whoever can verify such a
+    /// token can make one, for anybody; it is for one API that shares a secret with the issuer.
     pub fn danger_hs256_shared_secret(mut self, kid: &str, secret: &[u8]) -> Self {
         self.shared_secret = Some(VerifyingKey::hs256_shared_secret(kid, secret));
         self.algorithms.push(Algorithm::Hs256);
@@ -130,8 +130,8 @@ impl Builder {
         self
     }
 
-    /// Takes tokens for any API. Only for the issuer itself, whose introspection and UserInfo answer
-    /// for tokens of others; anywhere else a token for one API would open all of them
+    /// Takes tokens for any API. Only for the issuer itself, whose introspection and UserInfo
+    /// answer for tokens of others; anywhere else a token for one API would open all of them
     /// (RFC 9068 §4).
     pub fn any_audience(mut self) -> Self {
         self.any_audience = true;
@@ -175,7 +175,7 @@ impl Builder {
             audience,
             leeway_seconds: i64::try_from(self.leeway.as_secs()).unwrap_or_default(),
             algorithms: self.algorithms,
-            shared_secret,
+            shared_secret: shared_secret.map(|key| KeySet::from_keys([key])),
             keys,
             cache: TokenCache::new(self.cached_tokens),
             clock: self.clock,

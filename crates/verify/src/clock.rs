@@ -14,7 +14,7 @@ pub struct Clock(Arc<Hands>);
 #[derive(Default)]
 struct Hands {
     is_stopped: bool,
-    /// Milliseconds since 1970 of a stopped clock; of a running one, what is added to the machine's.
+    /// Milliseconds since 1970 of a stopped clock; what is added to the machine's of a running one.
     millis: AtomicI64,
 }
 

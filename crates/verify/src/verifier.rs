@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use munjigi_token::{Algorithm, Claims, Error, Expectation, KeySet, Typ, Unverified, Verified};
-use munjigi_token::{Header, VerifyingKey};
+use munjigi_token::{
+    Algorithm, Claims, Error, Expectation, Header, KeySet, Typ, Unverified, Verified,
+};
 
 use crate::builder::Builder;
 use crate::cache::{Mark, TokenCache};
@@ -33,7 +34,8 @@ pub(crate) struct State {
     pub audience: Audience,
     pub leeway_seconds: i64,
     pub algorithms: Vec<Algorithm>,
-    pub shared_secret: Option<VerifyingKey>,
+    /// The one HS256 key, where it was asked for by name.
+    pub shared_secret: Option<KeySet>,
     pub keys: Keys,
     pub cache: TokenCache,
     pub clock: Clock,
@@ -127,8 +129,8 @@ impl Verifier {
         self.complete(unverified, mark, token.len())
     }
 
-    /// As [`Verifier::verify`], with the keys at hand and without waiting: what a verifier with keys
-    /// of its own can do outside of async code. Missing keys are fetched by nobody.
+    /// As [`Verifier::verify`], with the keys at hand and without waiting: what a verifier with
+    /// keys of its own can do outside of async code. Missing keys are fetched by nobody.
     pub fn verify_now(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
         let now = self.0.clock.unix_millis();
         let mark = self.0.cache.mark(token);
@@ -256,9 +258,7 @@ impl Verifier {
         let snapshot = self.0.keys.snapshot();
         let generation = snapshot.generation;
         let verified = match &self.0.shared_secret {
-            Some(secret) if unverified.header().alg == Algorithm::Hs256 => {
-                unverified.verify_with(secret)?
-            }
+            Some(secret) if self.is_own_secret(unverified.header()) => unverified.verify(secret)?,
             _ => unverified.verify(&snapshot.keys)?,
         };
         let now = self.0.clock.unix_millis();

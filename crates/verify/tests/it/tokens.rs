@@ -167,6 +167,8 @@ fn hs256_is_taken_only_where_it_was_asked_for_by_its_dangerous_name() {
     let other = b"another secret of thirty-two bytes!!";
     let forged = SigningKey::hs256_shared_secret("shared", other).unwrap();
     assert_eq!(code(&dangerous, &issuer.bearer("minji").signed_by(&forged)), "bad_signature");
+    let renamed = SigningKey::hs256_shared_secret("another", secret).unwrap();
+    assert_eq!(code(&dangerous, &issuer.bearer("minji").signed_by(&renamed)), "unknown_kid");
 }
 
 #[test]
