@@ -1,13 +1,87 @@
-//! The audit trail: rows are only ever added. Called by the executor for every write that names an
-//! event, in the same transaction.
+//! The audit trail: rows are only ever added. [`insert`] is called by the executor for every write
+//! that names an event, in the same transaction.
 
-use munjigi_core::audit::Event;
+use std::net::IpAddr;
 
-use crate::{Result, Tx, params};
+use munjigi_core::audit::{Event, Kind, Outcome};
+use munjigi_core::id::{ClientId, EventId, RequestId, UserId};
+use munjigi_core::time::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use crate::page::{Listed, Page};
+use crate::{ReadTx, Result, Row, StoreError, Tx, params};
+
+/// An event as stored. Words of the trail are texts here: a node may read what a newer one wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its id; later events have greater ones.
+    pub id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened, as [`Kind::as_str`].
+    pub kind: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What kind of actor did it, as [`Actor::kind`](munjigi_core::audit::Actor::kind).
+    pub actor_kind: String,
+    /// Who did it, where the actor has an id.
+    pub actor_id: Option<String>,
+    /// The person whom it concerns, who may be gone.
+    pub subject: Option<UserId>,
+    /// The client that it concerns, which may be gone.
+    pub client_id: Option<ClientId>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+    /// The request that caused it.
+    pub request_id: Option<RequestId>,
+    /// Further facts, by name.
+    pub detail: Map<String, Json>,
+}
+
+/// Which events are listed; nothing asked for means all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The person whom they concern.
+    pub subject: Option<UserId>,
+    /// Who did it, as [`Actor::id`](munjigi_core::audit::Actor::id).
+    pub actor_id: Option<String>,
+    /// What happened.
+    pub kind: Option<Kind>,
+    /// The client that they concern.
+    pub client_id: Option<ClientId>,
+    /// How they ended.
+    pub outcome: Option<Outcome>,
+    /// Not before then.
+    pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
+}
+
+/// The columns of `audit a` that [`from_row`] reads.
+macro_rules! audit_columns {
+    () => {
+        "a.id, a.at, a.kind, a.outcome, a.actor_kind, a.actor_id, a.subject, a.client_id, \
+         a.address, a.request_id, a.detail"
+    };
+}
+
+/// What a filter asks for, but for the subject, and the place in the list.
+macro_rules! audit_filter {
+    () => {
+        "a.id < $1
+         AND (CAST($2 AS TEXT) IS NULL OR a.actor_id = $2)
+         AND (CAST($3 AS TEXT) IS NULL OR a.kind = $3)
+         AND (CAST($4 AS TEXT) IS NULL OR a.client_id = $4)
+         AND (CAST($5 AS TEXT) IS NULL OR a.outcome = $5)
+         AND (CAST($6 AS BIGINT) IS NULL OR a.at >= $6)
+         AND (CAST($7 AS BIGINT) IS NULL OR a.at < $7)
+         ORDER BY a.id DESC LIMIT $8"
+    };
+}
 
 /// Adds an event.
 pub fn insert(tx: &mut Tx<'_>, event: &Event) -> Result<()> {
-    let detail = serde_json::Value::Object(event.detail.clone()).to_string();
+    let detail = Json::Object(event.detail.clone()).to_string();
     tx.push(
         "INSERT INTO audit (id, at, kind, outcome, actor_kind, actor_id, subject, client_id,
          address, request_id, detail)
@@ -16,14 +90,76 @@ pub fn insert(tx: &mut Tx<'_>, event: &Event) -> Result<()> {
             event.id,
             event.origin.at,
             event.kind.as_str(),
-            event.outcome.as_str(),
+            event.outcome,
             event.origin.actor.kind(),
             event.origin.actor.id(),
             event.subject.map(|subject| subject.to_string()),
             event.client_id,
-            event.origin.address.map(|address| address.to_string()),
+            event.origin.address,
             event.origin.request_id.map(|request| request.to_string()),
             detail,
         ],
     )
+}
+
+/// Events, the newest first.
+pub fn list(
+    tx: &mut ReadTx<'_>,
+    page: &Page<EventId>,
+    filter: &AuditFilter,
+) -> Result<Listed<StoredEvent, EventId>> {
+    let last = EventId::from_bytes([0xff; 16]);
+    let mut params = params![
+        page.key().unwrap_or(&last),
+        filter.actor_id,
+        filter.kind.map(Kind::as_str),
+        filter.client_id,
+        filter.outcome,
+        filter.since,
+        filter.until,
+        page.rows(),
+    ];
+    // Two statements, so that one person's events are found by their index.
+    let rows = match &filter.subject {
+        Some(subject) => {
+            params.extend(params![subject.to_string()]);
+            tx.rows(
+                concat!(
+                    "SELECT ",
+                    audit_columns!(),
+                    " FROM audit a WHERE a.subject = $9 AND ",
+                    audit_filter!()
+                ),
+                params,
+            )
+        }
+        None => tx.rows(
+            concat!("SELECT ", audit_columns!(), " FROM audit a WHERE ", audit_filter!()),
+            params,
+        ),
+    }?;
+    let events = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
+    Ok(page.cut(events, |event| event.id))
+}
+
+fn from_row(mut row: Row) -> Result<StoredEvent> {
+    Ok(StoredEvent {
+        id: row.take(0)?,
+        at: row.take(1)?,
+        kind: row.take(2)?,
+        outcome: row.take(3)?,
+        actor_kind: row.take(4)?,
+        actor_id: row.take(5)?,
+        // Ids of people and requests are texts in the trail: it is read by people and programs.
+        subject: read_id(row.take(6)?)?,
+        client_id: row.take(7)?,
+        address: row.take(8)?,
+        request_id: read_id(row.take(9)?)?,
+        detail: row.take(10)?,
+    })
+}
+
+fn read_id<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>> {
+    let unreadable = |_| StoreError::Corrupt("an id in the audit trail is no id".to_owned());
+    text.map(|text| text.parse().map_err(unreadable)).transpose()
 }

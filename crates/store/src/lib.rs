@@ -6,13 +6,27 @@
 //! `ON CONFLICT`, `RETURNING`, row-value pages, partial indexes, `IS NOT DISTINCT FROM`, `CAST`.
 
 mod clock;
+mod columns;
 mod migrate;
 mod migrations;
 mod sql;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub mod apis;
 pub mod audit;
+pub mod clients;
+pub mod counters;
+pub mod grants;
+pub mod keys;
+pub mod page;
+pub mod passwords;
+pub mod revocations;
+pub mod roles;
+pub mod sessions;
+pub mod settings;
+pub mod throttles;
+pub mod users;
 
 pub use sql::{
     Audit, Committed, DatabaseUrl, DatabaseUrlError, FromValue, ReadTx, Result, Row, Statistics,

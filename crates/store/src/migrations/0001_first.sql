@@ -99,6 +99,7 @@ CREATE TABLE session (
     user_agent          TEXT,
     PRIMARY KEY (user_id, id)
 );
+CREATE INDEX session_expires ON session (expires_at);
 
 -- One row per grant. Rotation advances `generation`; rows are never added by use. `audiences` is
 -- a JSON array of strings.

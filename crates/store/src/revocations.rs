@@ -1,0 +1,62 @@
+//! The revocation feed. The place in it is taken from a counter row in the same transaction, so
+//! the order of the places is the order of the commits: who has read up to one has missed nothing.
+
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::time::Timestamp;
+
+use crate::{ReadTx, Result, Row, Tx, counters, params};
+
+/// Adds a revocation to the feed; its place, which `revocation.seq` need not hold.
+pub fn announce(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<i64> {
+    // Whoever takes the next place waits for this transaction to end, or is run again.
+    let row = tx.find_row(
+        "UPDATE counter SET value = value + 1 WHERE name = 'revocation' RETURNING value",
+        params![],
+    )?;
+    let seq: i64 = row.ok_or_else(counters::missing)?.at(0)?;
+    tx.push(
+        "INSERT INTO revocation (seq, kind, key, not_before, until) VALUES ($1, $2, $3, $4, $5)",
+        params![seq, revocation.kind, revocation.key, revocation.not_before, revocation.until],
+    )?;
+    Ok(seq)
+}
+
+/// What was announced after place `seq`, in order; at most `limit`.
+pub fn since(tx: &mut ReadTx<'_>, seq: i64, limit: u32) -> Result<Vec<Revocation>> {
+    let rows = tx.rows(
+        "SELECT seq, kind, key, not_before, until FROM revocation WHERE seq > $1
+         ORDER BY seq LIMIT $2",
+        params![seq, limit],
+    )?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// Everything that may still kill a token, in order.
+pub fn live(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Vec<Revocation>> {
+    let rows = tx.rows(
+        "SELECT seq, kind, key, not_before, until FROM revocation WHERE until > $1 ORDER BY seq",
+        params![now],
+    )?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// The last place that was given, zero before the first.
+pub fn last_seq(tx: &mut ReadTx<'_>) -> Result<i64> {
+    let row = tx.find_row("SELECT value FROM counter WHERE name = 'revocation'", params![])?;
+    row.ok_or_else(counters::missing)?.at(0)
+}
+
+/// Deletes what can kill no token any more; how many.
+pub fn forget_expired(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
+    tx.exec("DELETE FROM revocation WHERE until <= $1", params![now])
+}
+
+fn from_row(mut row: Row) -> Result<Revocation> {
+    Ok(Revocation {
+        seq: row.take(0)?,
+        kind: row.take(1)?,
+        key: row.take(2)?,
+        not_before: row.take(3)?,
+        until: row.take(4)?,
+    })
+}

@@ -1,0 +1,89 @@
+//! Keys.
+
+use munjigi_store::each_backend;
+use munjigi_store::keys::{self, Purpose, StoredKey};
+
+use crate::sample::*;
+
+fn key(kid: &str) -> StoredKey {
+    StoredKey {
+        kid: kid.to_owned(),
+        purpose: Purpose::Sign,
+        algorithm: "ES256".to_owned(),
+        jwk: Some("{\"kty\":\"EC\"}".to_owned()),
+        sealed: Some(vec![0, 255, 7]),
+        created_at: at(0),
+        activates_at: at(10),
+        retires_at: None,
+        destroyed_at: None,
+    }
+}
+
+each_backend! {
+    async fn keys_are_read_back_the_oldest_first(database) {
+        let store = database.store().await;
+        let root = StoredKey {
+            purpose: Purpose::Mac, algorithm: "HS256".into(), jwk: None, created_at: at(-5),
+            ..key("z-root")
+        };
+        let inserted = root.clone();
+        write(&store, move |tx| {
+            keys::insert(tx, &key("b"))?;
+            keys::insert(tx, &key("a"))?;
+            keys::insert(tx, &inserted)
+        }).await.unwrap();
+        assert_eq!(read(&store, keys::all).await, [root, key("a"), key("b")]);
+        assert_eq!(read(&store, |tx| keys::find(tx, "a")).await, Some(key("a")));
+        assert_eq!(read(&store, |tx| keys::find(tx, "A")).await, None);
+        let error = write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap_err();
+        assert!(error.is_unique(keys::KID_TAKEN), "{error}");
+    }
+
+    async fn a_key_retires_once_and_is_destroyed_once(database) {
+        let store = database.store().await;
+        write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap();
+        write(&store, |tx| keys::insert(tx, &key("b"))).await.unwrap();
+        let retire = async |kid: &'static str, when| {
+            write(&store, move |tx| keys::retire(tx, kid, at(when))).await.unwrap()
+        };
+        let destroy = async |kid: &'static str, when| {
+            write(&store, move |tx| keys::destroy(tx, kid, at(when))).await.unwrap()
+        };
+        let reseal = async |kid: &'static str| {
+            write(&store, move |tx| keys::reseal(tx, kid, &[1, 2])).await.unwrap()
+        };
+        assert!(retire("a", 20).await);
+        assert!(!retire("a", 21).await);
+        assert!(reseal("a").await);
+        let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
+        let retired = StoredKey { retires_at: Some(at(20)), sealed: Some(vec![1, 2]), ..key("a") };
+        assert_eq!(found, retired);
+
+        assert!(destroy("a", 30).await);
+        assert!(!destroy("a", 31).await);
+        // What is destroyed stays destroyed.
+        assert!(!reseal("a").await);
+        let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
+        assert_eq!(found, StoredKey { sealed: None, destroyed_at: Some(at(30)), ..retired });
+        assert_eq!(read(&store, |tx| keys::find(tx, "b")).await, Some(key("b")));
+        assert!(destroy("b", 30).await);
+        assert!(!retire("b", 31).await);
+        assert!(!retire("none", 1).await && !destroy("none", 1).await && !reseal("none").await);
+    }
+
+    async fn keys_are_reference_data(database) {
+        let store = database.store().await;
+        assert!(moves_reference(&store, |tx| keys::insert(tx, &key("a"))).await);
+        assert!(moves_reference(&store, |tx| keys::reseal(tx, "a", &[1])).await);
+        assert!(moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
+        assert!(!moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
+        assert!(moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
+        assert!(!moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
+    }
+}
+
+#[test]
+fn a_key_prints_neither_its_private_half_nor_its_seal() {
+    let printed = format!("{:?}", key("a"));
+    assert!(printed.contains("\"a\"") && !printed.contains("255"), "{printed}");
+}

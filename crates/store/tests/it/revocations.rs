@@ -1,0 +1,69 @@
+//! The revocation feed.
+
+use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_store::{Tx, each_backend, revocations};
+
+use crate::sample::*;
+
+fn revocation(seq: i64, kind: Kind) -> Revocation {
+    let (key, until) = (format!("key {seq}"), at(100 + seq));
+    Revocation { seq, kind, key, not_before: 1_800_000_000 + seq, until }
+}
+
+each_backend! {
+    async fn what_is_announced_is_read_in_order(database) {
+        let store = database.store().await;
+        assert_eq!(read(&store, revocations::last_seq).await, 0);
+        for (number, kind) in (1..).zip(Kind::ALL.iter().copied()) {
+            let seq = write(&store, move |tx| {
+                // Who announces does not know the place yet.
+                revocations::announce(tx, &Revocation { seq: 0, ..revocation(number, kind) })
+            }).await.unwrap();
+            assert_eq!(seq, number);
+        }
+        assert_eq!(read(&store, revocations::last_seq).await, 5);
+        let all: Vec<_> =
+            (1..).zip(Kind::ALL).map(|(seq, kind)| revocation(seq, *kind)).collect();
+        let since = async |seq, limit| {
+            read(&store, move |tx| revocations::since(tx, seq, limit)).await
+        };
+        assert_eq!(since(0, 99).await, all);
+        assert_eq!(since(2, 2).await, all[2..4]);
+        assert_eq!(since(5, 99).await, []);
+    }
+
+    async fn a_place_is_given_with_its_transaction_or_not_at_all(database) {
+        let store = database.store().await;
+        let undone = write(&store, |tx| {
+            revocations::announce(tx, &revocation(0, Kind::User))?;
+            Err::<(), _>(munjigi_store::StoreError::Unaudited)
+        }).await;
+        assert!(undone.is_err());
+        let both = write(&store, |tx| {
+            let first = revocations::announce(tx, &revocation(0, Kind::User))?;
+            Ok((first, revocations::announce(tx, &revocation(0, Kind::Grant))?))
+        }).await;
+        assert_eq!(both, Ok((1, 2)));
+    }
+
+    async fn what_can_kill_no_token_is_forgotten_and_its_place_is_not_given_again(database) {
+        let store = database.store().await;
+        write(&store, |tx| {
+            (1..4).try_for_each(|number| {
+                revocations::announce(tx, &revocation(number, Kind::Session)).map(drop)
+            })
+        }).await.unwrap();
+        let live = async |now| {
+            let live = read(&store, move |tx| revocations::live(tx, at(now))).await;
+            live.iter().map(|revocation| revocation.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(live(101).await, [2, 3]);
+        let forget = |tx: &mut Tx<'_>| revocations::forget_expired(tx, at(102));
+        assert_eq!(write(&store, forget).await, Ok(2));
+        assert_eq!(write(&store, forget).await, Ok(0));
+        assert_eq!(live(0).await, [3]);
+        write(&store, |tx| revocations::forget_expired(tx, at(1_000))).await.unwrap();
+        let next = |tx: &mut Tx<'_>| revocations::announce(tx, &revocation(4, Kind::Key));
+        assert_eq!(write(&store, next).await, Ok(4));
+    }
+}
