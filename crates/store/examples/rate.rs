@@ -116,7 +116,7 @@ async fn measure(store: &Store, work: Work) {
     let after = store.statistics();
     let percentile = |share: usize| waits[(waits.len() - 1) * share / 100];
     println!(
-        "{:9} {:13} {:6.0}/s  {:5.1} µs of this process  p50 {:?}  p99 {:?}  {} commits, {} retries",
+        "{:9} {:13} {:6.0}/s  {:5.1} µs of ours  p50 {:?}  p99 {:?}  {} commits, {} retries",
         store.backend(),
         format!("{work:?}"),
         waits.len() as f64 / took.as_secs_f64(),

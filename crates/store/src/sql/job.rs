@@ -220,8 +220,8 @@ fn never_ran() -> StoreError {
     StoreError::Internal("a closure was answered before it ran".to_owned())
 }
 
-/// How long to wait before run number `run` + 1: up to 250 µs, doubling to 16 ms, at random, so that
-/// those who met do not meet again. `salt` differs between callers.
+/// How long to wait before run number `run` + 1: up to 250 µs, doubling to 16 ms, at random, so
+/// that those who met do not meet again. `salt` differs between callers.
 pub(super) fn pause(run: u32, salt: u64) -> Duration {
     // SplitMix64 (Steele, Lea, Flood 2014): a hash, not a source of secrets.
     let mut hash = salt.wrapping_add(u64::from(run)).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -210,7 +210,8 @@ each_backend! {
             Ok::<_, StoreError>(Committed::nothing(()))
         }).await;
         let without_effect = store.write(|tx| {
-            let changed = tx.exec("UPDATE parent SET name = $1 WHERE id = $2", params!["b", 9_i64])?;
+            let sql = "UPDATE parent SET name = $1 WHERE id = $2";
+            let changed = tx.exec(sql, params!["b", 9_i64])?;
             Ok::<_, StoreError>(Committed::nothing(changed))
         }).await;
 
@@ -424,7 +425,8 @@ each_backend! {
     async fn a_caller_who_has_left_is_not_served(database) {
         let mut options = database.options();
         options.pool_size = 1;
-        let store = munjigi_store::testing::open_with(options, &[("tables", TABLES)]).await.unwrap();
+        let opened = munjigi_store::testing::open_with(options, &[("tables", TABLES)]).await;
+        let store = opened.unwrap();
         let gate = Gate::close(&store).await;
         let mut gone = Box::pin(store.write(|tx| {
             add_parent(tx, 1, "gone")?;

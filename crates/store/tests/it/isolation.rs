@@ -1,5 +1,8 @@
 //! Races: closures are serializable, and what can be spent once is spent once.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use munjigi_store::testing::Database;
 use munjigi_store::{Audit, Committed, ReadTx, Result, Store, StoreError, each_backend, params};
 
@@ -23,7 +26,7 @@ async fn go_home(store: Store, doctor: i64) -> Result<bool> {
                 return Ok(Committed::nothing(false));
             }
             // Lets the other one read before this one writes.
-            std::thread::park_timeout(std::time::Duration::from_millis(2));
+            std::thread::park_timeout(Duration::from_millis(2));
             tx.exec("UPDATE doctor SET on_call = 0 WHERE id = $1", params![doctor])?;
             Ok(Committed::new(true, Audit::Routine("test")))
         })
@@ -106,10 +109,10 @@ each_backend! {
     /// The first run is told that it lost; the winner arrives meanwhile; the second run sees it.
     async fn a_conflict_is_tried_again_and_sees_the_winner(database) {
         let store = open(&database).await;
-        let runs = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let runs = std::sync::Arc::new(AtomicU32::new(0));
         let counted = std::sync::Arc::clone(&runs);
         let seen = store.write(move |tx| {
-            let run = counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let run = counted.fetch_add(1, Ordering::Relaxed);
             let generation = number(tx, "SELECT generation FROM ticket WHERE id = 1")?;
             if run < 3 {
                 // The guard names a generation that is not there: the statement loses.
@@ -121,22 +124,22 @@ each_backend! {
             Ok(Committed::nothing(generation))
         }).await;
         assert_eq!(seen, Ok(0));
-        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 4);
+        assert_eq!(runs.load(Ordering::Relaxed), 4);
         assert_eq!(store.statistics().retries, 3);
     }
 
     async fn a_conflict_that_never_ends_is_told_after_a_bounded_number_of_runs(database) {
         let store = open(&database).await;
-        let runs = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let runs = std::sync::Arc::new(AtomicU32::new(0));
         let counted = std::sync::Arc::clone(&runs);
         let answer: Result<(), Wrapped> = store.write(move |tx| {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counted.fetch_add(1, Ordering::Relaxed);
             let sql = "UPDATE ticket SET generation = 9 WHERE id = 1 AND generation = 7";
             tx.exec_one(sql, params![])?;
             Ok(Committed::new((), Audit::Routine("test")))
         }).await;
         assert_eq!(answer, Err(Wrapped(StoreError::Conflict)));
-        assert_eq!(runs.load(std::sync::atomic::Ordering::Relaxed), 20);
+        assert_eq!(runs.load(Ordering::Relaxed), 20);
     }
 }
 
@@ -173,6 +176,61 @@ async fn two_processes_on_one_sqlite_file_take_turns() {
     }
     let sql = "SELECT generation FROM ticket WHERE id = 1";
     assert_eq!(stores[0].read(move |tx| number(tx, sql)).await, Ok(64));
+}
+
+/// PostgreSQL's executor learns which reads are one statement and sends their commit along. A read
+/// that turns out to be more is run again, and sees one state all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_that_grows_still_sees_one_state() {
+    let Some(database) = Database::postgres().await else { return };
+    let mut options = database.options();
+    options.pool_size = 1;
+    let store = munjigi_store::testing::open_with(options, &[("tables", TABLES)]).await.unwrap();
+    let other = open(&database).await;
+    let runs = std::sync::Arc::new(AtomicU32::new(0));
+    let (entered, inside) = std::sync::mpsc::channel();
+    let (leave, left) = std::sync::mpsc::channel::<()>();
+    let left = std::sync::Arc::new(std::sync::Mutex::new(left));
+    let look = |several: bool| {
+        let (store, runs) = (store.clone(), std::sync::Arc::clone(&runs));
+        let (entered, left) = (entered.clone(), std::sync::Arc::clone(&left));
+        async move {
+            let sql = "SELECT generation FROM ticket WHERE id = 1";
+            store
+                .read(move |tx| {
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    let first = number(tx, sql)?;
+                    if !several {
+                        return Ok((first, first));
+                    }
+                    entered.send(()).unwrap();
+                    left.lock().unwrap().recv_timeout(Duration::from_secs(10)).unwrap();
+                    Ok::<_, StoreError>((first, number(tx, sql)?))
+                })
+                .await
+        }
+    };
+    for _ in 0..3 {
+        assert_eq!(look(false).await, Ok((0, 0)));
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 3);
+
+    let grown = tokio::spawn(look(true));
+    let turn = || {
+        other.write(|tx| {
+            tx.exec("UPDATE ticket SET generation = generation + 1 WHERE id = 1", params![])?;
+            Ok::<_, StoreError>(Committed::new((), Audit::Routine("test")))
+        })
+    };
+    // Twice: in the run that was taken for one statement, and in the run that counts.
+    for _ in 0..2 {
+        inside.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(turn().await, Ok(()));
+        leave.send(()).unwrap();
+    }
+    assert_eq!(grown.await.unwrap(), Ok((1, 1)));
+    assert_eq!((runs.load(Ordering::Relaxed), store.statistics().retries), (5, 0));
+    assert_eq!(look(false).await, Ok((2, 2)));
 }
 
 /// Two nodes share a PostgreSQL database; each retries for itself.

@@ -100,8 +100,8 @@ impl Connection {
         }
     }
 
-    /// Sends all of it at once and reads all answers: one round trip. The answer to the last one,
-    /// or the first failure.
+    /// Sends all of it at once and reads all answers: one round trip. The answer to the last
+    /// statement, or the first failure of all.
     pub(super) fn round_trip(&mut self, requests: &[Request]) -> Result<Answer, Failure> {
         let watch = Stopwatch::start();
         let Self { runtime, client, .. } = self;
@@ -111,8 +111,11 @@ impl Connection {
             runtime.block_on(async { tokio::time::timeout(PATIENCE, in_order(sending)).await });
         self.waited += watch.elapsed();
         let mut last = Answer::default();
-        for answer in answers.map_err(|_| silent())? {
-            last = answer.map_err(|error| explain(&error))?;
+        for (request, answer) in requests.iter().zip(answers.map_err(|_| silent())?) {
+            let answer = answer.map_err(|error| explain(&error))?;
+            if !matches!(request, Request::Control(_)) {
+                last = answer;
+            }
         }
         Ok(last)
     }

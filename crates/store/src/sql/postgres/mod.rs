@@ -9,6 +9,7 @@ mod tls;
 mod value;
 mod worker;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -44,6 +45,7 @@ pub(super) fn open(
             queue: Arc::clone(&queue),
             counters: Arc::clone(counters),
             alive: Arc::clone(&alive),
+            one: HashMap::new(),
         };
         let thread = std::thread::Builder::new()
             .name(format!("postgres-{number}"))

@@ -1,12 +1,13 @@
 //! A thread with a connection. It takes closures from the queue, runs each as one transaction, and
 //! runs it again when PostgreSQL could not serialize it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::session::{CommitError, PostgresSession};
+use super::session::{CommitError, PostgresSession, Shape};
 use super::target::Target;
 use crate::clock::Stopwatch;
 use crate::sql::error::StoreError;
@@ -24,6 +25,8 @@ pub(super) struct Worker {
     pub(super) queue: Arc<Queue<Box<dyn Job>>>,
     pub(super) counters: Arc<Counters>,
     pub(super) alive: Arc<AtomicUsize>,
+    /// Which reading closures are one statement, by name: what was seen, until it is disproved.
+    pub(super) one: HashMap<&'static str, bool>,
 }
 
 /// What came of one run.
@@ -36,6 +39,8 @@ enum Outcome {
     Again(Option<StoreError>),
     /// The connection broke before the commit: nothing was written.
     Lost(String),
+    /// A read was taken for one statement, and was more.
+    Mistaken,
 }
 
 impl Worker {
@@ -62,6 +67,7 @@ impl Worker {
                     };
                 }
                 Outcome::Again(_) => {}
+                Outcome::Mistaken => continue,
                 Outcome::Lost(reason) => {
                     lost += 1;
                     if lost >= MAX_LOST {
@@ -82,12 +88,17 @@ impl Worker {
         };
         connection.waited = Duration::ZERO;
         let watch = Stopwatch::start();
-        let mut session = PostgresSession::new(&mut connection, job.access());
+        // Two closures of one function have one name: a write must never be taken for a read.
+        let expects_one =
+            job.access() == Access::Read && self.one.get(job.name()).is_some_and(|one| *one);
+        let mut session =
+            PostgresSession::new(&mut connection, job.access()).expect_one(expects_one);
         let verdict = job.run(&mut session);
         let ran = watch.elapsed().saturating_sub(session.waited());
         let lost = session.take_lost();
         let outcome = match lost {
             Some(reason) => return Outcome::Lost(reason),
+            None if self.learn(job, session.shape()) => Outcome::Mistaken,
             None => end(&mut session, verdict, job.access()),
         };
         let broken = session.take_lost().is_some();
@@ -100,6 +111,22 @@ impl Worker {
             self.connection = Some(connection);
         }
         outcome
+    }
+
+    /// Remembers what a reading closure was like; whether it was expected to be otherwise.
+    fn learn(&mut self, job: &dyn Job, shape: Shape) -> bool {
+        if job.access() == Access::Read {
+            match shape {
+                Shape::One => {
+                    self.one.entry(job.name()).or_insert(true);
+                }
+                Shape::Other => {}
+                Shape::Mistaken => {
+                    self.one.insert(job.name(), false);
+                }
+            }
+        }
+        shape == Shape::Mistaken
     }
 
     fn take_connection(&mut self) -> Result<Connection, StoreError> {

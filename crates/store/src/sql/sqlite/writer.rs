@@ -1,6 +1,6 @@
-//! The one thread that writes to SQLite. It runs what waits, each closure in a savepoint of its own,
-//! and commits it all with one flush to the disk: 225 commits a second one by one become more than
-//! 5,000 where a flush takes 4 ms. Nobody hears "done" before the commit.
+//! The one thread that writes to SQLite. It runs what waits, each closure in a savepoint of its
+//! own, and commits it all with one flush to the disk: 225 commits a second one by one become more
+//! than 5,000 where a flush takes 4 ms. Nobody hears "done" before the commit.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
