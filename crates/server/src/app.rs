@@ -1,20 +1,21 @@
 //! The server as a value: everything an endpoint needs, made once.
 
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
-use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_core::time::Timestamp;
 use munjigi_store::keys::StoredKey;
 use munjigi_store::{
     Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations,
 };
 use munjigi_token::Algorithm;
-use munjigi_verify::Verifier;
+use munjigi_verify::{RevocationKind, Verifier};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -26,6 +27,9 @@ use crate::snapshot::{Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How many revocations are taken over at a time.
+const BATCH: u32 = 10_000;
 
 /// The server. Clones are the same server.
 #[derive(Clone)]
@@ -65,6 +69,8 @@ pub struct Inner {
     /// Verifies access tokens for whichever API they are: introspection alone asks that.
     pub introspector: Verifier,
     snapshot: ArcSwap<Snapshot>,
+    /// The last place in the revocation feed that was taken over from the database.
+    seen: AtomicI64,
 }
 
 impl Deref for App {
@@ -87,7 +93,8 @@ impl App {
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
 
         let snapshot = ArcSwap::from_pointee(snapshot);
-        let inner = Inner { config, store, clock, hashing, verifier, introspector, snapshot };
+        let seen = AtomicI64::new(0);
+        let inner = Inner { config, store, clock, hashing, verifier, introspector, snapshot, seen };
         let app = Self(Arc::new(inner));
         app.load_revocations().await?;
         Ok(app)
@@ -150,25 +157,26 @@ impl App {
 
     /// Takes over revocations that are new since the last look, and forgets those that are over.
     async fn load_revocations(&self) -> Result<(), Failure> {
-        let seen = self.verifier.revocations().last_seq();
-        let news = self.store.read(move |tx| revocations::since(tx, seq_of(seen), 10_000)).await?;
+        let seen = self.seen.load(Ordering::Relaxed);
+        let news = self.store.read(move |tx| revocations::since(tx, seen, BATCH)).await?;
         for revocation in &news {
             self.take_over(revocation);
+            self.seen.fetch_max(revocation.seq, Ordering::Relaxed);
         }
         let now = self.clock.now().as_millis();
-        self.verifier.revocations().forget_expired(now);
+        for verifier in [&self.verifier, &self.introspector] {
+            verifier.revocations().forget_expired(now);
+        }
         Ok(())
     }
 
     /// Makes a revocation that was committed effective on this node at once.
     pub fn take_over(&self, revocation: &Revocation) {
-        self.verifier.revocations().announce(
-            revocation.kind.as_str(),
-            &revocation.key,
-            revocation.not_before,
-            revocation.until.as_millis(),
-            u64::try_from(revocation.seq).unwrap_or(0),
-        );
+        let Revocation { kind, key, not_before, until, .. } = revocation;
+        for verifier in [&self.verifier, &self.introspector] {
+            let revocations = verifier.revocations();
+            revocations.announce(kind_of(*kind), key, *not_before, until.as_millis());
+        }
     }
 
     /// A new audit event that the server itself caused.
@@ -234,8 +242,15 @@ impl App {
     }
 }
 
-fn seq_of(seq: u64) -> i64 {
-    i64::try_from(seq).unwrap_or(i64::MAX)
+/// The same kind in the verifier's words, which knows nothing of our rules.
+fn kind_of(kind: revocation::Kind) -> RevocationKind {
+    match kind {
+        revocation::Kind::Grant => RevocationKind::Grant,
+        revocation::Kind::Session => RevocationKind::Session,
+        revocation::Kind::User => RevocationKind::User,
+        revocation::Kind::Client => RevocationKind::Client,
+        revocation::Kind::Key => RevocationKind::Key,
+    }
 }
 
 async fn open_store(config: &Config, clock: &Clock) -> Result<Store, Failure> {
@@ -286,21 +301,19 @@ fn verifiers(
 ) -> Result<(Verifier, Verifier), Failure> {
     let build = |any_audience: bool| {
         let keys = snapshot.keys.published().clone();
-        let clock = clock.clone();
         let builder = Verifier::with_keys(&config.issuer, &config.issuer, keys)
-            .clock(munjigi_verify::Clock::new(move || clock.now().as_millis()));
+            .clock(clock.of_verifier());
         let builder = if any_audience { builder.any_audience() } else { builder };
         builder.build().map_err(|_| Failure::Damaged("issuer"))
     };
     let verifier = build(false)?;
-    let introspector = build(true)?.sharing_revocations(&verifier);
-    Ok((verifier, introspector))
+    Ok((verifier, build(true)?))
 }
 
 /// Now, as a token's `iat`, not before any revocation that would kill it: a token issued in the
 /// very second of a "sign out everywhere" belongs to what comes after it.
-pub fn issued_at(app: &App, now: Timestamp, names: &[(&str, &str)]) -> i64 {
+pub fn issued_at(app: &App, now: Timestamp, names: &[(RevocationKind, &str)]) -> i64 {
     let revocations = app.verifier.revocations();
-    let floors = names.iter().filter_map(|(kind, key)| revocations.not_before(kind, key));
+    let floors = names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key));
     floors.fold(now.as_seconds(), i64::max)
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use munjigi_core::account::user::User;
-use munjigi_core::account::{SignInName, Taken, Throttle};
+use munjigi_core::account::{Attempts, Taken};
 use munjigi_core::audit::Event;
 use munjigi_core::secret::keyed_hash;
 use munjigi_core::id::UserId;
@@ -104,7 +104,7 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
                 keyed_hash(&key, &[b"nobody", login.canonical().as_bytes()])
             }
         };
-        let throttle = throttles::find(tx, &ledger)?.unwrap_or(Throttle::CLEAR);
+        let throttle = throttles::find(tx, &ledger)?.unwrap_or(Attempts::CLEAR);
 
         match throttle.take(now) {
             Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until })),
@@ -122,14 +122,10 @@ fn find(
     tx: &mut ReadTx<'_>,
     login: &Login,
 ) -> Result<Option<(User, Option<String>)>, StoreError> {
-    match &login.name {
-        Some(SignInName::Email(email)) => {
-            passwords::find_sign_in(tx, SignIn::Email(email.canonical()))
-        }
-        Some(SignInName::Username(name)) => {
-            passwords::find_sign_in(tx, SignIn::Username(name.canonical()))
-        }
-        None => Ok(None),
+    match login {
+        Login::Email(email) => passwords::find_sign_in(tx, SignIn::Email(email.canonical())),
+        Login::Username(name) => passwords::find_sign_in(tx, SignIn::Username(name.canonical())),
+        Login::Nobody(_) => Ok(None),
     }
 }
 

@@ -1,16 +1,12 @@
-//! The one place that reads the clock.
+//! The clock of this server: the verifier's own, so that both tell the same time, in tests too.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use munjigi_core::time::Timestamp;
 
-/// Tells the time: the machine's, moved by an offset that only tests and `munjigi dev` change.
+/// Tells the time: the machine's, moved forward only by tests and `munjigi dev`.
 #[derive(Clone, Debug, Default)]
-pub struct Clock {
-    offset_millis: Arc<AtomicI64>,
-}
+pub struct Clock(munjigi_verify::Clock);
 
 impl Clock {
     /// The machine's clock.
@@ -18,22 +14,29 @@ impl Clock {
         Self::default()
     }
 
-    /// Now. A clock before 1970 reads as 1970.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-    pub fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(millis.saturating_add(self.offset_millis.load(Ordering::Relaxed)))
+    /// A clock that stands still until it is moved: for tests.
+    pub fn stopped_at(unix_seconds: i64) -> Self {
+        Self(munjigi_verify::Clock::stopped_at(unix_seconds))
     }
 
-    /// Moves this clock, for every holder of it: time travel for tests and `munjigi dev`.
-    pub fn advance(&self, millis: i64) {
-        self.offset_millis.fetch_add(millis, Ordering::Relaxed);
+    /// Now. A clock before 1970 reads as 1970.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.unix_millis())
+    }
+
+    /// Moves this clock forward, for every holder of it: time travel for tests and `munjigi dev`.
+    pub fn advance(&self, by: Duration) {
+        self.0.advance(by);
+    }
+
+    /// The same clock for a verifier.
+    pub(crate) fn of_verifier(&self) -> munjigi_verify::Clock {
+        self.0.clone()
     }
 }
 
 /// A point on the monotonic clock, to measure how long something takes.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
-pub fn stopwatch() -> Instant {
+pub(crate) fn stopwatch() -> Instant {
     Instant::now()
 }

@@ -84,6 +84,8 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let address = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     request.extensions_mut().insert(Context { request_id, now, address });
+    // The verifier repeats it in its refusals.
+    request.extensions_mut().insert(munjigi_verify::RequestId(request_id.to_string()));
     let line = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| (request.method().clone(), request.uri().path().to_owned()));
 

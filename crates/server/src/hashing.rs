@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use munjigi_core::account::{Argon2Params, Argon2idHash, BcryptHash, Password, StoredHash};
+use munjigi_core::account::{Argon2Params, Password, StoredHash};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -94,8 +94,7 @@ impl Hashing {
             return Err(std::io::Error::other(random::NoRandomness));
         };
         // Nobody knows a password for it, and it costs exactly what a real one costs.
-        let dummy = Argon2idHash::new(params, salt.split_at(16).0, &digest);
-        let dummy = StoredHash::Argon2id(dummy.map_err(std::io::Error::other)?);
+        let dummy = StoredHash::argon2id(params, salt.split_at(16).0, &digest);
         Ok(Self { shared, params, dummy })
     }
 
@@ -201,30 +200,23 @@ fn next(shared: &Shared, arena: &mut Vec<Block>) -> Option<Job> {
 fn compute(work: Work, arena: &mut Vec<Block>) -> Result<Done, HashingError> {
     match work {
         Work::Hash { password, params, salt } => {
-            let digest = argon2id(password.reveal(), params, &salt, (32, arena))?;
-            let hash = Argon2idHash::new(params, &salt, &digest);
-            let hash = hash.map_err(|_| HashingError::Failed)?;
-            Ok(Done::Hashed(StoredHash::Argon2id(hash)))
+            let digest = argon2id(password.as_bytes(), params, &salt, (32, arena))?;
+            Ok(Done::Hashed(StoredHash::argon2id(params, &salt, &digest)))
         }
         Work::Verify { password, stored: StoredHash::Argon2id(stored) } => {
             let (params, salt) = (stored.params(), stored.salt());
-            let guess = password.as_ref().map_or(&b""[..], Password::reveal);
-            let digest = argon2id(guess, params, salt, (stored.digest_length(), arena))?;
-            Ok(Done::Verified(stored.matches(&digest) && password.is_some()))
+            let guess = password.as_ref().map_or(&b""[..], Password::as_bytes);
+            let digest = argon2id(guess, params, salt, (stored.digest().len(), arena))?;
+            Ok(Done::Verified(stored.admits(&digest) && password.is_some()))
         }
         Work::Verify { password: None, stored: StoredHash::Bcrypt(_) } => Ok(Done::Verified(false)),
         Work::Verify { password: Some(password), stored: StoredHash::Bcrypt(stored) } => {
-            Ok(Done::Verified(bcrypt(&password, &stored)))
+            // `$2a$`, `$2b$` and `$2y$` read the first 72 bytes, and so must we; the hash is
+            // replaced by one that reads all of them as soon as it was right.
+            let equal = bcrypt::verify(password.as_bytes(), stored.as_str());
+            equal.map(Done::Verified).map_err(|_| HashingError::Failed)
         }
     }
-}
-
-/// `$2a$`, `$2b$` and `$2y$` read the password with a NUL behind it, and 72 bytes of that at most.
-/// So must we; the hash is replaced by one that reads all of it as soon as it was right.
-fn bcrypt(password: &Password, stored: &BcryptHash) -> bool {
-    let read: zeroize::Zeroizing<Vec<u8>> =
-        zeroize::Zeroizing::new(password.reveal().iter().copied().chain([0]).take(72).collect());
-    stored.matches(&bcrypt::bcrypt(stored.cost(), stored.salt(), &read))
 }
 
 fn argon2id(

@@ -12,6 +12,7 @@ use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::Timestamp;
+use munjigi_verify::RevocationKind;
 use serde::Serialize;
 
 use crate::app::{App, issued_at};
@@ -144,7 +145,7 @@ pub fn for_user(
     let roles: Vec<&str> =
         snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
     let permissions = snapshot.permissions(&user.roles);
-    let named = [("user", sub.as_str()), ("client", grant.client_id.as_str())];
+    let named = [(RevocationKind::User, sub.as_str()), (RevocationKind::Client, grant.client_id.as_str())];
     let iat = issued_at(app, asked.now, &named);
     let claims = AccessClaims {
         iss: &app.config.issuer,
@@ -185,7 +186,7 @@ pub fn for_client(
 ) -> Result<String, Failure> {
     let gid = random::grant_id(asked.now)?.to_string();
     let id = client.id.as_str();
-    let iat = issued_at(app, asked.now, &[("client", id)]);
+    let iat = issued_at(app, asked.now, &[(RevocationKind::Client, id)]);
     let claims = AccessClaims {
         iss: &app.config.issuer,
         // RFC 9068 §2.2: without a resource owner, `sub` identifies the client. A client id never

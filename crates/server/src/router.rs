@@ -55,31 +55,44 @@ impl Table {
 
 /// The whole server as a router, to be served by itself or mounted under another one.
 pub fn router(app: &App) -> Router {
-    let table = table(app.config.mode);
-    let api = table.router.fallback(not_found).method_not_allowed_fallback(not_allowed);
-    api.layer(app.verifier.layer())
+    let open = open(app.config.mode).router;
+    let guarded = guarded().router.layer(app.verifier.layer());
+    open.merge(guarded)
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(app.clone(), context::layer))
         .with_state(app.clone())
 }
 
 /// Every route of a mode.
 pub fn routes(mode: Mode) -> Vec<Route> {
-    table(mode).routes
+    open(mode).routes.into_iter().chain(guarded().routes).collect()
 }
 
-fn table(mode: Mode) -> Table {
-    let table = admin_api(account_api(oauth(Table::new())))
+/// The routes that anybody may call, or that authenticate clients.
+fn open(mode: Mode) -> Table {
+    let table = oauth(Table::new())
+        .add("POST", "/api/v1/users/signup", users::sign_up::sign_up)
+        .add("POST", "/api/v1/users/signin", users::sign_in::sign_in_with_json)
         .add("GET", "/livez", health::livez)
         .add("GET", "/readyz", health::readyz)
         .add("GET", "/openapi.json", docs::openapi)
         .add("GET", "/docs", docs::index)
+        .add("GET", "/docs/", docs::page)
         .add("GET", "/docs/{*path}", docs::file);
     match mode {
         Mode::Serve => table,
-        Mode::Dev => table
-            .add("GET", "/", dev::home)
-            .add("POST", "/dev/clock", dev::move_clock),
+        Mode::Dev => {
+            table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock)
+        }
     }
+}
+
+/// The routes behind our own verifier.
+fn guarded() -> Table {
+    admin_api(account_api(Table::new()))
+        .add("GET", "/oauth2/userinfo", userinfo::userinfo)
+        .add("POST", "/oauth2/userinfo", userinfo::userinfo)
 }
 
 fn oauth(table: Table) -> Table {
@@ -90,14 +103,10 @@ fn oauth(table: Table) -> Table {
         .add("POST", "/oauth2/token", token::token)
         .add("POST", "/oauth2/introspect", introspect::introspect)
         .add("POST", "/oauth2/revoke", revoke::revoke)
-        .add("GET", "/oauth2/userinfo", userinfo::userinfo)
-        .add("POST", "/oauth2/userinfo", userinfo::userinfo)
 }
 
 fn account_api(table: Table) -> Table {
     table
-        .add("POST", "/api/v1/users/signup", users::sign_up::sign_up)
-        .add("POST", "/api/v1/users/signin", users::sign_in::sign_in_with_json)
         .add("POST", "/api/v1/users/signout", users::sign_out::sign_out)
         .add("GET", "/api/v1/users/me", users::me::show)
         .add("PATCH", "/api/v1/users/me", users::me::change)

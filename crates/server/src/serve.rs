@@ -1,21 +1,23 @@
 //! Listens and answers: bounded in time, in connections and in size, until it is told to stop.
 
+use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::connect_info::ConnectInfo;
-use axum::extract::Request;
+use http::Request;
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tower::{ServiceExt, service_fn};
+use tower::ServiceExt;
 
 /// How long the head of a request may take to arrive, and how long a connection may idle.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -113,12 +115,10 @@ fn connect(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-) -> impl hyper_util::server::graceful::GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + Send + 'static
-{
+) -> impl GracefulConnection<Error = Box<dyn Error + Send + Sync>> + Send + 'static {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        router.clone().oneshot(request.map(Body::new))
     });
-    let service = TowerToHyperService::new(service);
     server.builder.serve_connection(TokioIo::new(stream), service).into_owned()
 }

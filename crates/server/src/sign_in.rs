@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use munjigi_core::account::user::{Session, User};
-use munjigi_core::account::{Password, SignInName, StoredHash};
+use munjigi_core::account::{Email, Password, StoredHash, Username};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::Client;
@@ -23,21 +23,32 @@ use crate::snapshot::Snapshot;
 
 /// What somebody typed to say who they are. It is not known yet whether there is such an account.
 #[derive(Clone)]
-pub struct Login {
-    /// The name, if it can be anybody's; otherwise the same work is done for it all the same.
-    pub name: Option<SignInName>,
-    typed: String,
+pub enum Login {
+    /// It has an `@`: an address. A user name cannot look like one.
+    Email(Email),
+    /// It has none: a user name.
+    Username(Username),
+    /// It can be nobody's; the same work is done for it all the same.
+    Nobody(String),
 }
 
 impl Login {
     /// Reads what was typed.
     pub fn parse(text: &str) -> Self {
-        Self { name: SignInName::parse(text), typed: text.chars().take(320).collect() }
+        if let Ok(username) = Username::parse(text) {
+            return Self::Username(username);
+        }
+        let nobody = |_| Self::Nobody(text.chars().take(320).collect());
+        Email::parse(text).map_or_else(nobody, Self::Email)
     }
 
     /// The form under which attempts at nobody's account are counted.
     pub fn canonical(&self) -> &str {
-        self.name.as_ref().map_or(&self.typed, SignInName::canonical)
+        match self {
+            Self::Email(email) => email.canonical(),
+            Self::Username(username) => username.canonical(),
+            Self::Nobody(text) => text,
+        }
     }
 }
 

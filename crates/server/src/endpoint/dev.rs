@@ -1,5 +1,7 @@
 //! What exists in `munjigi dev` alone.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
@@ -17,27 +19,27 @@ pub async fn home(State(app): State<App>) -> Response {
 
 /// The body of a journey in time.
 pub struct ClockMove {
-    seconds: i64,
+    by: Duration,
 }
 
 impl FromMembers for ClockMove {
     fn read(members: &mut Members) -> Option<Self> {
-        let year = 366 * 86_400;
-        let seconds = members.number("advance_seconds", -year, year)?;
-        if seconds.is_none() {
+        let seconds = members.number("advance_seconds", 0, 366 * 86_400)?;
+        let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) else {
             members.note("advance_seconds", "missing", "is missing");
-        }
-        Some(Self { seconds: seconds? })
+            return None;
+        };
+        Some(Self { by: Duration::from_secs(seconds) })
     }
 }
 
-/// `POST /dev/clock`: moves this server's clock, so that tests need not wait for something to
+/// `POST /dev/clock`: moves this server's clock forward, so that tests need not wait for something to
 /// expire. The process forgets it when it ends.
 pub async fn move_clock(
     State(app): State<App>,
     Json(body): Json<ClockMove>,
 ) -> Result<Response, Problem> {
-    app.clock.advance(body.seconds.saturating_mul(1_000));
+    app.clock.advance(body.by);
     app.reload().await?;
     let now = crate::accounts::rfc3339(app.clock.now());
     Ok(reply::json(StatusCode::OK, &json!({ "now": now })))

@@ -42,26 +42,32 @@ pub async fn index(State(app): State<App>) -> Response {
     Redirect::to(&format!("{}/docs/", app.config.issuer)).into_response()
 }
 
-/// `GET /docs/…`: the page and its files.
-pub async fn file(
-    State(app): State<App>,
-    Path(path): Path<String>,
-) -> Result<Response, Problem> {
+/// `GET /docs/`.
+pub async fn page(State(app): State<App>) -> Result<Response, Problem> {
+    serve(&app, "index.html")
+}
+
+/// `GET /docs/…`: the page's files.
+pub async fn file(State(app): State<App>, Path(path): Path<String>) -> Result<Response, Problem> {
+    serve(&app, &path)
+}
+
+fn serve(app: &App, path: &str) -> Result<Response, Problem> {
     let document = format!("{}/openapi.json", app.config.issuer);
-    let mut config = SwaggerConfig::from(document).try_it_out_enabled(true);
-    if app.config.mode == Mode::Dev {
-        let client = OAuthConfig::new().client_id("swagger");
-        config = config.oauth(client.use_pkce_with_authorization_code_grant(true));
-    }
-    let path = if path.is_empty() { "index.html" } else { path.as_str() };
-    let served = utoipa_swagger_ui::serve(path, Arc::new(config));
+    let config = match app.config.mode {
+        Mode::Serve => SwaggerConfig::from(document),
+        Mode::Dev => {
+            let client = OAuthConfig::new().client_id("swagger");
+            SwaggerConfig::with_oauth_config([document], client)
+        }
+    };
+    let served = utoipa_swagger_ui::serve(path, Arc::new(config.try_it_out_enabled(true)));
 
     let file = served.ok().flatten().ok_or_else(|| Problem::not_found("page"))?;
-    let content_type = HeaderValue::from_str(&file.content_type);
     let mut response = Response::new(Bytes::from(file.bytes.into_owned()).into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    if let Ok(content_type) = content_type {
+    if let Ok(content_type) = HeaderValue::from_str(&file.content_type) {
         headers.insert(CONTENT_TYPE, content_type);
     }
     Ok(response)

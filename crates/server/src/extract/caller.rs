@@ -2,6 +2,7 @@
 //! read in the same transaction as whatever is done.
 
 use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use munjigi_core::access::{Caller, Decision, Object, authorize};
 use munjigi_core::account::user::User;
@@ -9,6 +10,7 @@ use munjigi_core::audit::Actor;
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::time::Timestamp;
 use munjigi_store::{ReadTx, StoreError, grants, users};
+use munjigi_verify::{Anyone, Refused};
 
 use crate::app::App;
 use crate::builtin::ADMIN_SCOPE;
@@ -17,6 +19,36 @@ use crate::reply::problem::{Problem, Undone};
 
 /// One sentence for every way in which a genuine token can be over.
 const OVER: &str = "the token is no longer valid; sign in again";
+
+/// Why a caller is not let in: by the verifier, or by us.
+#[derive(Debug)]
+pub enum Rejected {
+    /// No token, or one that is no good: RFC 6750, in the verifier's own words.
+    Token(Refused),
+    /// A good token that is not enough.
+    Problem(Problem),
+}
+
+impl From<Refused> for Rejected {
+    fn from(refused: Refused) -> Self {
+        Self::Token(refused)
+    }
+}
+
+impl From<Problem> for Rejected {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Rejected {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Token(refused) => refused.into_response(),
+            Self::Problem(problem) => problem.into_response(),
+        }
+    }
+}
 
 /// A person, as their token names them. What is true of them today, `load` tells.
 #[derive(Clone, Debug)]
@@ -38,12 +70,11 @@ pub struct SignedIn {
 }
 
 impl FromRequestParts<App> for SignedIn {
-    type Rejection = Problem;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let context = Context::from_request_parts(parts, app).await?;
-        let caller = munjigi_verify::Caller::from_request_parts(parts, app).await;
-        let caller = caller.map_err(Problem::from)?;
+        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
         let bearer = bearer(&caller)?;
         let person = || Problem::forbidden("this is for people; the token is a client's own");
         Ok(Self { bearer: bearer.ok_or_else(person)?, context })
@@ -65,15 +96,14 @@ enum Who {
 }
 
 impl FromRequestParts<App> for Admin {
-    type Rejection = Problem;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let context = Context::from_request_parts(parts, app).await?;
-        let caller = munjigi_verify::Caller::from_request_parts(parts, app).await;
-        let caller = caller.map_err(Problem::from)?;
-        if !caller.scopes().any(|scope| scope == ADMIN_SCOPE) {
+        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
+        if !caller.has_scope(ADMIN_SCOPE) {
             let detail = "the token lacks the scope `admin`, which a role has to carry";
-            return Err(Problem::forbidden(detail));
+            return Err(Problem::forbidden(detail).into());
         }
         let who = match bearer(&caller)? {
             Some(bearer) => Who::Person(bearer),
@@ -86,7 +116,7 @@ impl FromRequestParts<App> for Admin {
 /// The person behind a token; none when it is a client's own (RFC 9068 §2.2: then `sub` is the
 /// client).
 fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem> {
-    if Some(caller.sub()) == caller.client_id() {
+    if caller.sub() == caller.client_id() {
         return Ok(None);
     }
     let unreadable = |_| Problem::unauthorized(OVER);

@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::account::user::User;
 use munjigi_store::users;
+use munjigi_verify::Anyone;
 use serde::Serialize;
 
 use crate::app::App;
@@ -43,9 +44,9 @@ struct EmailClaims<'a> {
 /// Tells what the token's scope allows about its owner. GET and POST (OpenID Connect Core §5.3.1).
 pub async fn userinfo(
     State(app): State<App>,
-    caller: munjigi_verify::Caller,
+    caller: munjigi_verify::Caller<Anyone>,
 ) -> Result<Response, Problem> {
-    if !caller.scopes().any(|scope| scope == "openid") {
+    if !caller.has_scope("openid") {
         return Err(Problem::forbidden("the token lacks the scope `openid`"));
     }
     let user_id = caller.sub().parse().map_err(|_| over())?;
@@ -53,7 +54,7 @@ pub async fn userinfo(
     let user = app.store.read(move |tx| users::find(tx, &user_id)).await?;
     let user = user.filter(|user| user.disabled_at.is_none()).ok_or_else(over)?;
 
-    let has = |name: &str| caller.scopes().any(|scope| scope == name);
+    let has = |name: &str| caller.has_scope(name);
     let snapshot = app.snapshot();
     let roles = snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
     let info = UserInfo {

@@ -10,7 +10,8 @@ pub mod users;
 use munjigi_core::access::Object;
 use munjigi_core::audit::{Event, Kind};
 use munjigi_core::oauth::revocation::Revocation;
-use munjigi_store::{Audit, Committed, Cursor, CursorError, Listed, Page, PageKey, Tx};
+use munjigi_store::page::{Cursor, CursorError, Listed, Page, PageKey};
+use munjigi_store::{Audit, Committed, Tx};
 use serde_json::{Value, json};
 
 use crate::app::App;
