@@ -38,7 +38,13 @@ mod jwk;
 mod jws;
 mod key;
 mod key_set;
+#[cfg(test)]
+#[path = "../tests/it/outside.rs"]
+#[expect(clippy::disallowed_methods, reason = "tests: what is not there fails where CI is set")]
+mod outside;
 mod weakness;
+#[cfg(test)]
+mod wycheproof;
 
 pub use algorithm::Algorithm;
 pub use claims::{Claims, Confirmation, Scopes};
