@@ -62,6 +62,7 @@ impl IssuerServer {
         let app = Router::new()
             .route("/.well-known/openid-configuration", get(metadata))
             .route("/jwks.json", get(jwks))
+            .route("/elsewhere.json", get(good_jwks))
             .with_state(Arc::clone(&shared));
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(1).enable_all().build().unwrap();
@@ -148,6 +149,12 @@ async fn metadata(State(shared): State<Arc<Shared>>) -> Response {
         _ => (url.clone(), format!("{url}/jwks.json")),
     };
     axum::Json(json!({ "issuer": issuer, "jwks_uri": jwks_uri })).into_response()
+}
+
+/// Where the redirection leads: to keys that would do, so that following it would be seen.
+async fn good_jwks(State(shared): State<Arc<Shared>>) -> Response {
+    let keys = shared.keys.lock().unwrap().clone();
+    axum::Json(json!({ "keys": keys })).into_response()
 }
 
 async fn jwks(State(shared): State<Arc<Shared>>) -> Response {
