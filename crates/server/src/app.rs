@@ -12,7 +12,7 @@ use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_core::time::Timestamp;
 use munjigi_store::keys::StoredKey;
 use munjigi_store::{
-    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations,
+    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations, roles,
 };
 use munjigi_token::Algorithm;
 use munjigi_verify::{RevocationKind, Verifier};
@@ -188,14 +188,20 @@ impl App {
 
     /// Makes the next signing key of an algorithm. It is published at once and signs from
     /// `activates_at` on; the present one retires when its last token has expired.
-    pub async fn rotate_key(&self, algorithm: Algorithm, rotation: Rotation, event: Event) -> Result<StoredKey, Failure> {
+    pub async fn rotate_key(
+        &self,
+        algorithm: Algorithm,
+        rotation: Rotation,
+        event: Event,
+    ) -> Result<StoredKey, Failure> {
         let now = self.clock.now();
         let activates_at = match rotation {
             Rotation::Scheduled => now.plus(PUBLISH_AHEAD),
             Rotation::AtOnce => now,
         };
         let kek = Arc::clone(&self.config.encryption_key);
-        let made = tokio::task::spawn_blocking(move || generate(algorithm, &kek, now, activates_at));
+        let made =
+            tokio::task::spawn_blocking(move || generate(algorithm, &kek, now, activates_at));
         let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
         let retires_at = activates_at.plus(self.snapshot().longest_ttl()).plus(RETIRE_AFTER);
         let (row, event) = (key.clone(), event.with("kid", &key.kid));
@@ -223,9 +229,7 @@ impl App {
             return Ok(());
         }
         let (kek, now) = (Arc::clone(&self.config.encryption_key), self.clock.now());
-        let made = tokio::task::spawn_blocking(move || {
-            generate(Algorithm::Rs256, &kek, now, now)
-        });
+        let made = tokio::task::spawn_blocking(move || generate(Algorithm::Rs256, &kek, now, now));
         let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
         let event = self.system_event(Kind::KeyCreated)?.with("kid", &key.kid);
         self.store
@@ -287,7 +291,10 @@ async fn first_rows(store: &Store, config: &Config, clock: &Clock) -> Result<Row
             for key in &made {
                 keys::insert(tx, key)?;
             }
-            crate::builtin::insert_roles(tx, now)?;
+            // The command line may have been here first, and have made them.
+            if roles::all(tx)?.is_empty() {
+                crate::builtin::insert_roles(tx, now)?;
+            }
             Ok(Committed::new((), Audit::Record(Box::new(event.clone()))))
         })
         .await?;
@@ -301,8 +308,8 @@ fn verifiers(
 ) -> Result<(Verifier, Verifier), Failure> {
     let build = |any_audience: bool| {
         let keys = snapshot.keys.published().clone();
-        let builder = Verifier::with_keys(&config.issuer, &config.issuer, keys)
-            .clock(clock.of_verifier());
+        let builder =
+            Verifier::with_keys(&config.issuer, &config.issuer, keys).clock(clock.of_verifier());
         let builder = if any_audience { builder.any_audience() } else { builder };
         builder.build().map_err(|_| Failure::Damaged("issuer"))
     };

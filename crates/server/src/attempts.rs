@@ -9,8 +9,8 @@ use std::time::Duration;
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Attempts, Taken};
 use munjigi_core::audit::Event;
-use munjigi_core::secret::keyed_hash;
 use munjigi_core::id::UserId;
+use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::passwords::{self, SignIn};
 use munjigi_store::{Audit, Committed, ReadTx, StoreError, throttles, users};
@@ -67,11 +67,7 @@ pub async fn count_account(app: &App, user: &User, refused: Event) -> Result<Cou
     count_patiently(app, Guessed::User(user.id), refused).await
 }
 
-async fn count_patiently(
-    app: &App,
-    guessed: Guessed,
-    refused: Event,
-) -> Result<Counted, Failure> {
+async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<Counted, Failure> {
     let started = clock::stopwatch();
     loop {
         let counted = count_once(app, guessed.clone()).await?;
@@ -118,10 +114,7 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
     Ok(counted.await?)
 }
 
-fn find(
-    tx: &mut ReadTx<'_>,
-    login: &Login,
-) -> Result<Option<(User, Option<String>)>, StoreError> {
+fn find(tx: &mut ReadTx<'_>, login: &Login) -> Result<Option<(User, Option<String>)>, StoreError> {
     match login {
         Login::Email(email) => passwords::find_sign_in(tx, SignIn::Email(email.canonical())),
         Login::Username(name) => passwords::find_sign_in(tx, SignIn::Username(name.canonical())),

@@ -158,10 +158,7 @@ fn mistake(key: &str, message: impl Into<String>) -> Mistake {
 impl ConfigFile {
     /// Reads the file's text, then lays the environment over it. `environment` holds the variables
     /// that begin with `MUNJIGI_`.
-    pub fn parse(
-        text: &str,
-        environment: &BTreeMap<String, String>,
-    ) -> Result<Self, Vec<Mistake>> {
+    pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Result<Self, Vec<Mistake>> {
         let mut table: toml::Table =
             text.parse().map_err(|error: toml::de::Error| vec![mistake("", error.to_string())])?;
         let unknown = unknown_keys(&table);
@@ -206,8 +203,15 @@ impl ConfigFile {
             return Err(mistakes);
         }
         let parts = (issuer, listen, metrics_listen, database, encryption_key, trusted, access_ttl);
-        let (Some(issuer), Some(listen), Some(metrics), Some(database), Some(key), Some(trusted), Some(ttl)) =
-            parts
+        let (
+            Some(issuer),
+            Some(listen),
+            Some(metrics),
+            Some(database),
+            Some(key),
+            Some(trusted),
+            Some(ttl),
+        ) = parts
         else {
             return Err(vec![mistake("", "the configuration is not complete")]);
         };
@@ -526,7 +530,9 @@ mod tests {
             let text = GOOD.replace("https://auth.example", bad);
             assert!(mistakes(&text).iter().any(|line| line.starts_with("issuer:")), "{bad}");
         }
-        assert!(mistakes(&GOOD.replace("https://auth.example", "http://localhost:8000")).is_empty());
+        assert!(
+            mistakes(&GOOD.replace("https://auth.example", "http://localhost:8000")).is_empty()
+        );
     }
 
     #[test]

@@ -69,7 +69,9 @@ impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let text = parts.headers.get(http::header::USER_AGENT).and_then(|it| it.to_str().ok());
-        let clean = |text: &str| text.chars().filter(|it| !it.is_control()).take(USER_AGENT_CHARS).collect();
+        let clean = |text: &str| {
+            text.chars().filter(|it| !it.is_control()).take(USER_AGENT_CHARS).collect()
+        };
         Ok(Self(text.map(clean)))
     }
 }
@@ -82,7 +84,8 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let address = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
+    let address =
+        peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     request.extensions_mut().insert(Context { request_id, now, address });
     // The verifier repeats it in its refusals.
     request.extensions_mut().insert(munjigi_verify::RequestId(request_id.to_string()));

@@ -81,10 +81,34 @@ pub fn demo_clients(app: &App) -> Result<Vec<DemoClient>, Failure> {
     let spa = ["http://localhost:3000/callback", "http://localhost:5173/callback"];
     let web = ["http://localhost:3000/callback", "http://localhost:8080/callback"];
     let mut demo = vec![
-        demo_client(app, "web", "Demo web application", &[AuthorizationCode, RefreshToken, ClientCredentials], &web)?,
-        demo_client(app, "spa", "Demo single-page application", &[AuthorizationCode, RefreshToken], &spa)?,
-        demo_client(app, "first-party", "Demo first-party application", &[Password, RefreshToken], &[])?,
-        demo_client(app, "swagger", "API documentation", &[AuthorizationCode, Password, RefreshToken], &[&swagger])?,
+        demo_client(
+            app,
+            "web",
+            "Demo web application",
+            &[AuthorizationCode, RefreshToken, ClientCredentials],
+            &web,
+        )?,
+        demo_client(
+            app,
+            "spa",
+            "Demo single-page application",
+            &[AuthorizationCode, RefreshToken],
+            &spa,
+        )?,
+        demo_client(
+            app,
+            "first-party",
+            "Demo first-party application",
+            &[Password, RefreshToken],
+            &[],
+        )?,
+        demo_client(
+            app,
+            "swagger",
+            "API documentation",
+            &[AuthorizationCode, Password, RefreshToken],
+            &[&swagger],
+        )?,
     ];
     for DemoClient { client, secret } in &mut demo {
         match client.id.as_str() {
@@ -211,4 +235,3 @@ fn write_rest(tx: &mut Tx<'_>, demo: &[Client], now: Timestamp) -> Result<(), St
     }
     settings::put(tx, "default_client", "\"first-party\"", now)
 }
-

@@ -89,7 +89,8 @@ pub fn audiences<'r>(
     let asked: BTreeSet<Audience> = resources.map(own).collect();
     if asked.is_empty() {
         // An API that was deleted or disabled since is left out; the token is not for it.
-        let live = |name: &Audience| snapshot.apis.get(name).is_some_and(|api| api.disabled_at.is_none());
+        let live =
+            |name: &Audience| snapshot.apis.get(name).is_some_and(|api| api.disabled_at.is_none());
         return Ok(listed.into_iter().filter(live).collect());
     }
     if asked.len() > MAX_RESOURCES {
@@ -107,7 +108,11 @@ pub fn audiences<'r>(
 }
 
 /// What a token for these APIs has to look like.
-pub fn target_of(snapshot: &Snapshot, audiences: &[Audience], now: Timestamp) -> Result<Target, OAuthRefusal> {
+pub fn target_of(
+    snapshot: &Snapshot,
+    audiences: &[Audience],
+    now: Timestamp,
+) -> Result<Target, OAuthRefusal> {
     let found: Option<Vec<&Api>> =
         audiences.iter().map(|name| snapshot.apis.get(name).map(Arc::as_ref)).collect();
     let gone = OAuthRefusal::new(ErrorCode::InvalidTarget, "a resource is no longer registered");
@@ -145,7 +150,8 @@ pub fn for_user(
     let roles: Vec<&str> =
         snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
     let permissions = snapshot.permissions(&user.roles);
-    let named = [(RevocationKind::User, sub.as_str()), (RevocationKind::Client, grant.client_id.as_str())];
+    let named =
+        [(RevocationKind::User, sub.as_str()), (RevocationKind::Client, grant.client_id.as_str())];
     let iat = issued_at(app, asked.now, &named);
     let claims = AccessClaims {
         iss: &app.config.issuer,

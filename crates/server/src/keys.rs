@@ -161,7 +161,8 @@ impl KeyRing {
 
     /// When something changes by itself next: a key becomes active or may be destroyed.
     pub fn changes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let times = self.signing.iter().flat_map(|dated| [Some(dated.activates_at), dated.retires_at]);
+        let times =
+            self.signing.iter().flat_map(|dated| [Some(dated.activates_at), dated.retires_at]);
         times.flatten().filter(|at| *at > now).min()
     }
 

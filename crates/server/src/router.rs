@@ -82,17 +82,17 @@ fn open(mode: Mode) -> Table {
         .add("GET", "/docs/{*path}", docs::file);
     match mode {
         Mode::Serve => table,
-        Mode::Dev => {
-            table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock)
-        }
+        Mode::Dev => table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock),
     }
 }
 
 /// The routes behind our own verifier.
 fn guarded() -> Table {
-    admin_api(account_api(Table::new()))
-        .add("GET", "/oauth2/userinfo", userinfo::userinfo)
-        .add("POST", "/oauth2/userinfo", userinfo::userinfo)
+    admin_api(account_api(Table::new())).add("GET", "/oauth2/userinfo", userinfo::userinfo).add(
+        "POST",
+        "/oauth2/userinfo",
+        userinfo::userinfo,
+    )
 }
 
 fn oauth(table: Table) -> Table {

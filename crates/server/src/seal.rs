@@ -16,10 +16,14 @@ pub struct EncryptionKey(LessSafeKey);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SealError {
     /// The text is not 32 bytes in base64.
-    #[error("a key-encryption key is 32 random bytes in base64, for example from `openssl rand -base64 32`")]
+    #[error(
+        "a key-encryption key is 32 random bytes in base64, for example from `openssl rand -base64 32`"
+    )]
     BadKey,
     /// The sealed bytes were made under another key, belong elsewhere, or were changed.
-    #[error("a sealed key does not open: the key-encryption key is another one than it was sealed with")]
+    #[error(
+        "a sealed key does not open: the key-encryption key is another one than it was sealed with"
+    )]
     DoesNotOpen,
     /// No randomness for a nonce, or a plaintext too long to seal.
     #[error("a key could not be sealed")]

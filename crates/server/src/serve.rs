@@ -35,7 +35,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// Serves `router` on `listeners` until `stop` ends, then lets what is under way finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
-    let server = Arc::new(Server { builder: builder(), room: Arc::new(Semaphore::new(MAX_CONNECTIONS)) });
+    let server =
+        Arc::new(Server { builder: builder(), room: Arc::new(Semaphore::new(MAX_CONNECTIONS)) });
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -87,7 +88,10 @@ fn builder() -> Builder<TokioExecutor> {
 type Permit = tokio::sync::OwnedSemaphorePermit;
 
 /// Waits for room, then for a connection.
-async fn accept(listeners: &[TcpListener], room: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Permit) {
+async fn accept(
+    listeners: &[TcpListener],
+    room: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Permit) {
     loop {
         let Ok(permit) = Arc::clone(room).acquire_owned().await else {
             std::future::pending::<()>().await;

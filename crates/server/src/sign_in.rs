@@ -11,7 +11,9 @@ use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::error::OAuthRefusal;
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
-use munjigi_store::{Audit, Committed, StoreError, Tx, grants, passwords, sessions, throttles, users};
+use munjigi_store::{
+    Audit, Committed, StoreError, Tx, grants, passwords, sessions, throttles, users,
+};
 
 use crate::app::App;
 use crate::attempts::{Counted, Ledger, count, give_back, record};
@@ -139,7 +141,8 @@ pub async fn sign_in(
         }
     };
     let Some(proved) = proved else {
-        record(app, refusal(context, &request.client, subject.as_ref(), "wrong credentials")?).await?;
+        record(app, refusal(context, &request.client, subject.as_ref(), "wrong credentials")?)
+            .await?;
         return Err(SignInError::Refused);
     };
 

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
-use utoipa_swagger_ui::oauth::Config as OAuthConfig;
 use utoipa_swagger_ui::Config as SwaggerConfig;
+use utoipa_swagger_ui::oauth::Config as OAuthConfig;
 
 use crate::app::App;
 use crate::config::Mode;

@@ -65,10 +65,8 @@ pub fn discovery<'r>(
     let mut scopes: Vec<String> = SCOPES.iter().map(|name| (*name).to_owned()).collect();
     let further = carried.names().filter(|name| !SCOPES.contains(name));
     scopes.extend(further.map(str::to_owned));
-    let with_secret = vec![
-        AuthMethod::ClientSecretBasic.as_str(),
-        AuthMethod::ClientSecretPost.as_str(),
-    ];
+    let with_secret =
+        vec![AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
     let all: Vec<_> = AuthMethod::ALL.iter().map(|method| method.as_str()).collect();
     Discovery {
         issuer: issuer.to_owned(),

@@ -174,11 +174,7 @@ impl Admin {
 
     /// What they may do today, read in the transaction in which they do it; `None` when what
     /// their token stood for is over.
-    pub fn load(
-        &self,
-        app: &App,
-        tx: &mut ReadTx<'_>,
-    ) -> Result<Option<Caller>, StoreError> {
+    pub fn load(&self, app: &App, tx: &mut ReadTx<'_>) -> Result<Option<Caller>, StoreError> {
         match &self.who {
             Who::Client(_, caller) => Ok(Some(caller.clone())),
             Who::Person(bearer) => {

@@ -132,14 +132,15 @@ fn presented(headers: &HeaderMap, form: &Form) -> Result<Option<Presented>, OAut
             }
             let client_id = id.parse().map_err(|_| refused())?;
             // An empty password is none: a public client that uses the header all the same.
-            let secret = (!secret.reveal().is_empty())
-                .then_some((AuthMethod::ClientSecretBasic, secret));
+            let secret =
+                (!secret.reveal().is_empty()).then_some((AuthMethod::ClientSecretBasic, secret));
             Ok(Some(Presented { client_id, secret }))
         }
         (None, (Some(id), secret)) => {
             let refused = |_| OAuthError::invalid_client(REFUSED, false);
             let client_id = id.parse().map_err(refused)?;
-            let secret = secret.map(|it| (AuthMethod::ClientSecretPost, Secret::new(it.to_owned())));
+            let secret =
+                secret.map(|it| (AuthMethod::ClientSecretPost, Secret::new(it.to_owned())));
             Ok(Some(Presented { client_id, secret }))
         }
         (None, (None, Some(_))) => Err(invalid("client_secret without client_id")),
@@ -183,7 +184,9 @@ async fn refused(app: &App, client_id: &ClientId, context: &Context) -> Result<(
     let event = context.event(Kind::ClientRefused, Actor::Anonymous)?;
     let event = event.refused("client did not prove itself").client(client_id.clone());
     app.store
-        .write(move |_| Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone())))))
+        .write(move |_| {
+            Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone()))))
+        })
         .await?;
     Ok(())
 }

@@ -29,7 +29,11 @@ impl<S: Send + Sync, T: FromMembers> FromRequest<S> for Json<T> {
         // LG-10 of the attack kit, CVE-2021-32677: a cross-site form can send text/plain.
         if !is_json {
             let detail = "the body is to be sent as application/json";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail));
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                detail,
+            ));
         }
         let bytes = read_body(request.into_body()).await.map_err(Problem::from)?;
         parse(&bytes).map(Self)

@@ -109,7 +109,9 @@ fn is_for(app: &App, client: &Client, principal: &Principal) -> bool {
     let snapshot = app.snapshot();
     principal.claims().aud.iter().any(|audience| {
         let api = snapshot.apis.get(audience);
-        api.is_some_and(|api| api.client_id.as_ref() == Some(&client.id) && api.disabled_at.is_none())
+        api.is_some_and(|api| {
+            api.client_id.as_ref() == Some(&client.id) && api.disabled_at.is_none()
+        })
     })
 }
 

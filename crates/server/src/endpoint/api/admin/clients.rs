@@ -21,10 +21,10 @@ use crate::endpoint::api::admin::{Done, page, shown, take_over};
 use crate::extract::caller::Admin;
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::extract::query::Query;
+use crate::random;
 use crate::registry::{
     Registration, RegistrationError, SECRET_PREFIX, own_permissions, parse_name, show_client,
 };
-use crate::random;
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
 
@@ -62,15 +62,13 @@ impl Said {
     fn read(members: &mut Members) -> Option<Self> {
         let known = "is not one that this server knows";
         let name = members.optional("name", parse_name);
-        let auth_method = members.optional("token_endpoint_auth_method", |text| {
-            AuthMethod::parse(text).ok_or(known)
-        });
+        let auth_method = members
+            .optional("token_endpoint_auth_method", |text| AuthMethod::parse(text).ok_or(known));
         let grant_types =
             members.list("grant_types", 8, |text| GrantType::parse(text).ok_or(known));
         let redirect_uris = members.list("redirect_uris", 32, RedirectUri::parse);
         let scope = members.optional("scope", str::parse::<Scope>);
-        let audiences =
-            members.list("audiences", 32, munjigi_core::oauth::api::parse_audience);
+        let audiences = members.list("audiences", 32, munjigi_core::oauth::api::parse_audience);
         let pkce = members.optional("pkce", |text| Pkce::parse(text).ok_or(known));
         let party = members.flag("first_party");
         Some(Self {
@@ -237,7 +235,9 @@ pub async fn change(
         if client == before {
             return Ok(Done::Same(client));
         }
-        check_registration(&client).map_err(RegistrationError::Contradiction).map_err(Problem::from)?;
+        check_registration(&client)
+            .map_err(RegistrationError::Contradiction)
+            .map_err(Problem::from)?;
         caller.check(&inner, tx, CLIENTS_WRITE, Object::Carrier(&own_permissions(&client)))?;
         clients::update(tx, &client)?;
         Ok(Done::Changed(client, event.clone()))

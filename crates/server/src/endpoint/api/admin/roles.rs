@@ -49,8 +49,7 @@ struct Said {
 impl Said {
     fn read(members: &mut Members) -> Option<Self> {
         let description = members.optional("description", parse_description);
-        let permissions =
-            members.list("permissions", MOST_PERMISSIONS, str::parse::<Permission>);
+        let permissions = members.list("permissions", MOST_PERMISSIONS, str::parse::<Permission>);
         let scope = members.optional("scope", str::parse::<Scope>);
         Some(Self {
             description: description?,

@@ -50,9 +50,8 @@ pub async fn list(
         Ok::<_, Undone>(users::list(tx, &page, &filter)?)
     });
 
-    let body = shown(listed.await?, |user| {
-        serde_json::to_value(Profile::from(user)).unwrap_or_default()
-    });
+    let body =
+        shown(listed.await?, |user| serde_json::to_value(Profile::from(user)).unwrap_or_default());
     Ok(json(StatusCode::OK, &body))
 }
 

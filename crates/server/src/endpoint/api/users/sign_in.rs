@@ -82,11 +82,9 @@ impl From<SignInError> for Problem {
                 format!("too many attempts; try again in {seconds} s"),
             )
             .retry_after(seconds),
-            SignInError::Client(refusal) => Self::new(
-                StatusCode::BAD_REQUEST,
-                refusal.code.as_str(),
-                refusal.description,
-            ),
+            SignInError::Client(refusal) => {
+                Self::new(StatusCode::BAD_REQUEST, refusal.code.as_str(), refusal.description)
+            }
             SignInError::Failure(failure) => failure.into(),
         }
     }

@@ -75,9 +75,7 @@ impl From<AccountError> for Problem {
         let sentence = error.to_string();
         match error {
             AccountError::EmailTaken => Self::conflict("email_taken", "/email", &sentence),
-            AccountError::UsernameTaken => {
-                Self::conflict("username_taken", "/username", &sentence)
-            }
+            AccountError::UsernameTaken => Self::conflict("username_taken", "/username", &sentence),
             AccountError::UnknownRole => Self::member("/roles", "unknown_role", sentence),
             AccountError::Failure(failure) => failure.into(),
         }

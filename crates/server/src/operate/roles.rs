@@ -1,0 +1,68 @@
+//! Roles, as an operator makes, shows and deletes them. Who has one is the users' affair.
+
+use munjigi_core::access::{Permissions, Role, RoleName};
+use munjigi_core::audit::Kind;
+use munjigi_core::oauth::scope::Scope;
+use munjigi_store::{StoreError, Tx, roles};
+
+use super::{Done, OperateError, Operator, not_found};
+use crate::registry::is_builtin;
+
+/// A new role.
+#[derive(Clone, Debug)]
+pub struct NewRole {
+    /// Its name.
+    pub name: RoleName,
+    /// What it is for, for people.
+    pub description: String,
+    /// What its holders may do at this server.
+    pub permissions: Permissions,
+    /// Which scopes its holders may have in their tokens.
+    pub scope: Scope,
+}
+
+impl Operator {
+    /// Makes a role.
+    pub async fn create_role(&self, new: NewRole) -> Result<Role, OperateError> {
+        let NewRole { name, description, permissions, scope } = new;
+        let (created_at, disabled_at) = (self.now(), None);
+        let role = Role { name, description, permissions, scope, created_at, disabled_at };
+        let event = self.event(Kind::RoleCreated)?.with("role", &role.name);
+        let event = event.with("permissions", &role.permissions);
+        let write = move |tx: &mut Tx<'_>| {
+            roles::insert(tx, &role).map_err(|error| match error {
+                StoreError::Unique(_) => {
+                    OperateError::Conflict(format!("there is a role `{}` already", role.name))
+                }
+                other => other.into(),
+            })?;
+            Ok(Done::Changed(role.clone(), event.clone()))
+        };
+        self.write(write).await
+    }
+
+    /// Every role, by name.
+    pub async fn list_roles(&self) -> Result<Vec<Role>, OperateError> {
+        self.read(|tx| Ok(roles::all(tx)?)).await
+    }
+
+    /// The role of this name.
+    pub async fn find_role(&self, name: RoleName) -> Result<Role, OperateError> {
+        self.read(move |tx| roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))).await
+    }
+
+    /// Deletes a role: whoever had it has it no longer. The built-in ones stay, because without
+    /// `admin` nobody could undo it.
+    pub async fn delete_role(&self, name: RoleName) -> Result<Role, OperateError> {
+        let event = self.event(Kind::RoleDeleted)?.with("role", &name);
+        let write = move |tx: &mut Tx<'_>| {
+            let role = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
+            if is_builtin(&name) {
+                return Err(OperateError::Conflict(format!("`{name}` is built in, and stays")));
+            }
+            roles::delete(tx, &name)?;
+            Ok(Done::Changed(role, event.clone()))
+        };
+        self.write(write).await
+    }
+}

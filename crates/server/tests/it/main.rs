@@ -1,0 +1,14 @@
+//! The server's tests: the real router, real databases, no network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod harness;
+mod refresh;
+mod story;
+mod token;
