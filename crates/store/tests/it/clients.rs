@@ -132,6 +132,16 @@ each_backend! {
         assert_eq!(nobody, Err(StoreError::ForeignKey));
     }
 
+    async fn an_end_of_secrets_is_brought_forward_and_never_put_off(database) {
+        let store = database.store().await;
+        let ending = |byte, until| SecretHash { expires_at: Some(at(until)), ..secret(byte) };
+        let web = Client { secrets: vec![ending(1, 40), ending(2, 60)], ..client("web") };
+        write(&store, move |tx| clients::insert(tx, &web)).await.unwrap();
+        let expire = |tx: &mut Tx<'_>| clients::expire_secrets(tx, &client_id("web"), at(50));
+        assert_eq!(write(&store, expire).await, Ok(1));
+        assert_eq!(secrets(&store, "web").await, [ending(1, 40), ending(2, 50)]);
+    }
+
     async fn pages_show_every_client_once_with_its_secrets(database) {
         let store = database.store().await;
         write(&store, |tx| {
