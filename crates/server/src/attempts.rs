@@ -30,6 +30,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(40);
 /// A place in the ledger: a keyed hash, so that the table tells nobody who was asked for.
 pub type Ledger = [u8; 32];
 
+/// Somebody's account, with the stored hash of their password if they have one.
+#[derive(Clone)]
+pub struct Account {
+    /// Whose it is.
+    pub user: User,
+    /// The stored hash.
+    pub hash: Option<String>,
+}
+
 /// What is known once a guess was counted.
 #[derive(Clone)]
 pub enum Counted {
@@ -40,8 +49,8 @@ pub enum Counted {
     },
     /// One guess may be made.
     Go {
-        /// The account and its stored hash, if there is such an account.
-        account: Option<(User, Option<String>)>,
+        /// The account, if there is one.
+        account: Option<Box<Account>>,
         /// Where the guess was counted.
         ledger: Ledger,
     },
@@ -67,6 +76,7 @@ pub async fn count_account(app: &App, user: &User, refused: Event) -> Result<Cou
     count_patiently(app, Guessed::User(user.id), refused).await
 }
 
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks is the point")]
 async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<Counted, Failure> {
     let started = clock::stopwatch();
     loop {
@@ -88,13 +98,13 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
         let account = match &guessed {
             Guessed::Login(login) => find(tx, login)?,
             Guessed::User(user_id) => match users::find(tx, user_id)? {
-                Some(user) => Some((user, passwords::find(tx, user_id)?)),
+                Some(user) => Some(Account { hash: passwords::find(tx, user_id)?, user }),
                 None => None,
             },
         };
         let ledger = match (&account, &guessed) {
             // One account, one budget, whichever of its names was used (CVE-2025-24806).
-            (Some((user, _)), _) => keyed_hash(&key, &[b"user", user.id.as_bytes()]),
+            (Some(account), _) => keyed_hash(&key, &[b"user", account.user.id.as_bytes()]),
             (None, Guessed::User(id)) => keyed_hash(&key, &[b"user", id.as_bytes()]),
             (None, Guessed::Login(login)) => {
                 keyed_hash(&key, &[b"nobody", login.canonical().as_bytes()])
@@ -106,7 +116,7 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
             Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until })),
             Taken::Counted(counted) => {
                 throttles::put(tx, &ledger, &counted, counted.expires_at())?;
-                let go = Counted::Go { account, ledger };
+                let go = Counted::Go { account: account.map(Box::new), ledger };
                 Ok::<_, StoreError>(Committed::new(go, Audit::Routine("a guess is counted")))
             }
         }
@@ -114,12 +124,13 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
     Ok(counted.await?)
 }
 
-fn find(tx: &mut ReadTx<'_>, login: &Login) -> Result<Option<(User, Option<String>)>, StoreError> {
-    match login {
+fn find(tx: &mut ReadTx<'_>, login: &Login) -> Result<Option<Account>, StoreError> {
+    let found = match login {
         Login::Email(email) => passwords::find_sign_in(tx, SignIn::Email(email.canonical())),
         Login::Username(name) => passwords::find_sign_in(tx, SignIn::Username(name.canonical())),
         Login::Nobody(_) => Ok(None),
-    }
+    }?;
+    Ok(found.map(|(user, hash)| Account { user, hash }))
 }
 
 /// Gives a guess back that was counted and never looked at.

@@ -159,7 +159,7 @@ fn demo_client(
 
 /// Writes the demo data into a database that has none yet.
 pub async fn ensure(app: &App) -> Result<(), Failure> {
-    let there = app.store.read(|tx| users::count(tx)).await?;
+    let there = app.store.read(users::count).await?;
     if there > 0 {
         return Ok(());
     }

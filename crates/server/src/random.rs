@@ -13,6 +13,7 @@ use thiserror::Error;
 pub struct NoRandomness;
 
 /// `N` random bytes.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that draws randomness")]
 pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;

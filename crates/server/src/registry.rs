@@ -93,7 +93,7 @@ impl Registration {
 }
 
 fn random_client_id() -> Result<ClientId, NoRandomness> {
-    let random = munjigi_token::base64url::encode(&random::bytes::<12>()?);
+    let random = munjigi_token::base64url::encode(random::bytes::<12>()?);
     format!("c_{random}").parse().map_err(|_| NoRandomness)
 }
 

@@ -16,9 +16,7 @@ pub struct EncryptionKey(LessSafeKey);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SealError {
     /// The text is not 32 bytes in base64.
-    #[error(
-        "a key-encryption key is 32 random bytes in base64, for example from `openssl rand -base64 32`"
-    )]
+    #[error("it is 32 random bytes in base64, for example from `openssl rand -base64 32`")]
     BadKey,
     /// The sealed bytes were made under another key, belong elsewhere, or were changed.
     #[error(

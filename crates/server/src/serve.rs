@@ -88,6 +88,7 @@ fn builder() -> Builder<TokioExecutor> {
 type Permit = tokio::sync::OwnedSemaphorePermit;
 
 /// Waits for room, then for a connection.
+#[expect(clippy::disallowed_methods, reason = "without file descriptors all one can do is wait")]
 async fn accept(
     listeners: &[TcpListener],
     room: &Arc<Semaphore>,

@@ -16,7 +16,7 @@ use munjigi_store::{
 };
 
 use crate::app::App;
-use crate::attempts::{Counted, Ledger, count, give_back, record};
+use crate::attempts::{Account, Counted, Ledger, count, give_back, record};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::issue::{self, TokenResponse, UserToken};
@@ -131,7 +131,7 @@ pub async fn sign_in(
             return Err(SignInError::Throttled(wait));
         }
     };
-    let subject = account.as_ref().map(|(user, _)| user.clone());
+    let subject = account.as_ref().map(|account| account.user.clone());
     let proved = match prove(app, account, &request).await {
         Ok(proved) => proved,
         Err(failure) => {
@@ -182,10 +182,10 @@ fn refusal(
 /// that does not exist, is disabled or has no password costs one hash like any other.
 async fn prove(
     app: &App,
-    account: Option<(User, Option<String>)>,
+    account: Option<Box<Account>>,
     request: &SignInRequest,
 ) -> Result<Option<Proved>, Failure> {
-    let (user, stored_text) = account.map_or((None, None), |(user, hash)| (Some(user), hash));
+    let (user, stored_text) = account.map_or((None, None), |it| (Some(it.user), it.hash));
     let user = user.filter(|user| user.disabled_at.is_none());
     let stored = match &stored_text {
         Some(text) if user.is_some() => {

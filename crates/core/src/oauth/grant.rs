@@ -62,6 +62,19 @@ pub struct Lifetimes {
     pub replay_window: Span,
 }
 
+/// By whom, when and in what surroundings a refresh token is presented.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// The client, which has proved who it is.
+    pub client: &'a Client,
+    /// How the grant stands.
+    pub standing: Standing,
+    /// The lives of grants.
+    pub lifetimes: Lifetimes,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// What a presented refresh token means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presented {
@@ -77,51 +90,39 @@ pub enum Presented {
 }
 
 impl Grant {
-    /// What it means that `client`, which has proved who it is, presents `token` now.
-    pub fn present(
-        &self,
-        token: &RefreshToken,
-        client: &Client,
-        standing: &Standing,
-        lifetimes: &Lifetimes,
-        now: Timestamp,
-    ) -> Presented {
+    /// What it means that `token` is presented in these circumstances.
+    pub fn present(&self, token: &RefreshToken, around: &Circumstances<'_>) -> Presented {
         if !constant_time_eq(&self.nonce, &token.nonce) {
             return Presented::Refuse("refresh token is unknown");
         }
         // RFC 6749 §6: "the refresh token is bound to the client to which it was issued". Checked
         // before everything that changes something: a stranger cannot end somebody's grant.
-        if self.client_id != client.id {
+        if self.client_id != around.client.id {
             return Presented::Refuse("refresh token was issued to another client");
         }
         if self.revoked_at.is_some() {
             return Presented::Refuse("refresh token was revoked");
         }
-        if let Some(reason) = self.dead(standing, now) {
+        if let Some(reason) = self.dead(&around.standing, around.now) {
             return Presented::Refuse(reason);
         }
-        self.generation_of(token, client, lifetimes, now)
+        self.meaning_of(token.generation, around)
     }
 
-    fn generation_of(
-        &self,
-        token: &RefreshToken,
-        client: &Client,
-        lifetimes: &Lifetimes,
-        now: Timestamp,
-    ) -> Presented {
-        if token.generation == self.generation {
+    fn meaning_of(&self, generation: Generation, around: &Circumstances<'_>) -> Presented {
+        if generation == self.generation {
             return Presented::Rotate;
         }
-        if token.generation > self.generation {
+        if generation > self.generation {
             // We never issued it, or the database was set back: no thief, but no good either.
             return Presented::Refuse("refresh token is unknown");
         }
-        let is_last = token.generation == self.generation.saturating_sub(1);
+        let is_last = generation == self.generation.saturating_sub(1);
         // product.md, defaults: 30 s for public clients; for clients that prove themselves as long
         // as the successor is unused, which it is: its use would have moved the generation on.
-        let in_window = self.rotated_at.is_some_and(|at| now < at.plus(lifetimes.replay_window));
-        if is_last && (in_window || !client.is_public()) {
+        let window = around.lifetimes.replay_window;
+        let in_window = self.rotated_at.is_some_and(|at| around.now < at.plus(window));
+        if is_last && (in_window || !around.client.is_public()) {
             return Presented::ReplayOfLast;
         }
         // RFC 9700 §4.14.2: a second use of a rotated token means that a copy exists.
@@ -221,10 +222,14 @@ mod tests {
         client(AuthMethod::None)
     }
 
+    fn around(client: &Client, now: Timestamp) -> Circumstances<'_> {
+        Circumstances { client, standing: GOOD, lifetimes: LIVES, now }
+    }
+
     #[test]
     fn the_current_token_rotates() {
         let grant = grant();
-        let meaning = grant.present(&grant.token(), &public(), &GOOD, &LIVES, at(101));
+        let meaning = grant.present(&grant.token(), &around(&public(), at(101)));
         assert_eq!(meaning, Presented::Rotate);
     }
 
@@ -232,7 +237,7 @@ mod tests {
     fn the_last_token_is_answered_again_for_thirty_seconds_to_a_public_client() {
         let first = grant().token();
         let grant = grant().advanced(&LIVES, at(200));
-        let present = |now| grant.present(&first, &public(), &GOOD, &LIVES, at(now));
+        let present = |now| grant.present(&first, &around(&public(), at(now)));
         assert_eq!(present(229), Presented::ReplayOfLast);
         assert_eq!(present(230), Presented::Stolen);
     }
@@ -243,11 +248,11 @@ mod tests {
         let first = grant().token();
         let second = grant().advanced(&LIVES, at(200));
         let day_later = at(200).plus(Span::from_days(1));
-        let meaning = second.present(&first, &shop, &GOOD, &LIVES, day_later);
+        let meaning = second.present(&first, &around(&shop, day_later));
         assert_eq!(meaning, Presented::ReplayOfLast);
 
         let third = second.advanced(&LIVES, at(201));
-        assert_eq!(third.present(&first, &shop, &GOOD, &LIVES, at(202)), Presented::Stolen);
+        assert_eq!(third.present(&first, &around(&shop, at(202))), Presented::Stolen);
     }
 
     #[test]
@@ -256,7 +261,7 @@ mod tests {
         other.id = "other".parse().unwrap();
         let first = grant().token();
         let third = grant().advanced(&LIVES, at(200)).advanced(&LIVES, at(300));
-        let meaning = third.present(&first, &other, &GOOD, &LIVES, at(400));
+        let meaning = third.present(&first, &around(&other, at(400)));
         assert!(matches!(meaning, Presented::Refuse(_)));
     }
 
@@ -268,7 +273,7 @@ mod tests {
         let mut future = grant.token();
         future.generation = 2;
         for token in [forged, future] {
-            let meaning = grant.present(&token, &public(), &GOOD, &LIVES, at(101));
+            let meaning = grant.present(&token, &around(&public(), at(101)));
             assert!(matches!(meaning, Presented::Refuse(_)));
         }
     }
@@ -282,11 +287,15 @@ mod tests {
             Standing { session_ended_at: Some(at(1)), ..GOOD },
             Standing { password_changed_at: Some(at(101)), ..GOOD },
         ] {
-            let meaning = grant.present(&grant.token(), &public(), &standing, &LIVES, at(102));
+            let meaning = grant
+                .present(&grant.token(), &Circumstances { standing, ..around(&public(), at(102)) });
             assert!(matches!(meaning, Presented::Refuse(_)), "{standing:?}");
         }
         let before = Standing { password_changed_at: Some(at(100)), ..GOOD };
-        let meaning = grant.present(&grant.token(), &public(), &before, &LIVES, at(102));
+        let meaning = grant.present(
+            &grant.token(),
+            &Circumstances { standing: before, ..around(&public(), at(102)) },
+        );
         assert_eq!(meaning, Presented::Rotate);
     }
 
@@ -295,7 +304,7 @@ mod tests {
         let young = grant();
         let idle = young.idle_expires_at;
         assert!(matches!(
-            young.present(&young.token(), &public(), &GOOD, &LIVES, idle),
+            young.present(&young.token(), &around(&public(), idle)),
             Presented::Refuse("refresh token has expired")
         ));
         let used = grant().advanced(&LIVES, grant().expires_at.minus(Span::from_seconds(1)));

@@ -25,7 +25,7 @@ pub struct ClockMove {
 impl FromMembers for ClockMove {
     fn read(members: &mut Members) -> Option<Self> {
         let seconds = members.number("advance_seconds", 0, 366 * 86_400)?;
-        let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) else {
+        let Some(seconds) = seconds.and_then(|it| u64::try_from(it).ok()) else {
             members.note("advance_seconds", "missing", "is missing");
             return None;
         };
@@ -33,8 +33,8 @@ impl FromMembers for ClockMove {
     }
 }
 
-/// `POST /dev/clock`: moves this server's clock forward, so that tests need not wait for something to
-/// expire. The process forgets it when it ends.
+/// `POST /dev/clock`: moves this server's clock forward, so that tests need not wait for something
+/// to expire. The process forgets it when it ends.
 pub async fn move_clock(
     State(app): State<App>,
     Json(body): Json<ClockMove>,

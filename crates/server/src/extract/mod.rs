@@ -31,7 +31,8 @@ pub enum BodyError {
 /// Reads a whole body, within bounds of size and time.
 pub async fn read_body(body: Body) -> Result<Bytes, BodyError> {
     // A length that is announced too large is refused before anything is read.
-    if http_body::Body::size_hint(&body).lower() > MAX_BODY as u64 {
+    let announced = http_body::Body::size_hint(&body).lower();
+    if usize::try_from(announced).is_ok_and(|length| length > MAX_BODY) {
         return Err(BodyError::TooLarge);
     }
     let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY).collect());

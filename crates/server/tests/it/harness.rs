@@ -144,13 +144,13 @@ impl TestApp {
     }
 
     /// GET with a token.
-    pub async fn get_as(&self, path: &str, token: &str) -> Answer {
+    pub async fn read_as(&self, path: &str, token: &str) -> Answer {
         let request = Request::get(path).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// A method without a body, with a token.
-    pub async fn do_as(&self, method: Method, path: &str, token: &str) -> Answer {
+    pub async fn act_as(&self, method: Method, path: &str, token: &str) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = request.header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await

@@ -32,7 +32,7 @@ each_backend! {
         assert_eq!(replay.expect(400).text("/error_description"), "refresh token was used before");
         let after = app.refresh(&second.refresh).await.expect(400);
         assert_eq!(after.text("/error_description"), "refresh token was revoked");
-        app.get_as("/api/v1/users/me", &second.access).await.expect(401);
+        app.read_as("/api/v1/users/me", &second.access).await.expect(401);
         let subject = claims(&first.access)["sub"].as_str().unwrap().to_owned();
         assert_eq!(app.trail(&subject).await[0], "refresh_reused");
     }
@@ -78,10 +78,10 @@ each_backend! {
         let id = claims(&user.access)["sub"].as_str().unwrap().to_owned();
         let path = format!("/api/v1/admin/users/{id}/disable");
 
-        app.do_as(Method::POST, &path, &admin.access).await.expect(204);
+        app.act_as(Method::POST, &path, &admin.access).await.expect(204);
 
-        app.get_as("/api/v1/users/me", &user.access).await.expect(401);
-        app.get_as("/oauth2/userinfo", &user.access).await.expect(401);
+        app.read_as("/api/v1/users/me", &user.access).await.expect(401);
+        app.read_as("/oauth2/userinfo", &user.access).await.expect(401);
         app.refresh(&user.refresh).await.expect(400);
         let body = json!({"email": MINJI.0, "password": MINJI.1});
         app.post("/api/v1/users/signin", body).await.expect(401);

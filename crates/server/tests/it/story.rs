@@ -17,7 +17,7 @@ each_backend! {
 
         app.advance(1);
         let tokens = app.sign_in(("go@test.com", "planner-1234")).await;
-        let me = app.get_as("/api/v1/users/me", &tokens.access).await.expect(200);
+        let me = app.read_as("/api/v1/users/me", &tokens.access).await.expect(200);
         assert_eq!(me.text("/id"), made.text("/id"));
         let said = claims(&tokens.access);
         assert_eq!(said["sub"], made.json()["id"]);
@@ -26,9 +26,9 @@ each_backend! {
         app.advance(1);
         let next = app.refresh(&tokens.refresh).await.tokens();
         assert_ne!(next.refresh, tokens.refresh);
-        app.do_as(Method::POST, "/api/v1/users/signout", &next.access).await.expect(204);
+        app.act_as(Method::POST, "/api/v1/users/signout", &next.access).await.expect(204);
         for token in [&tokens.access, &next.access] {
-            app.get_as("/api/v1/users/me", token).await.expect(401);
+            app.read_as("/api/v1/users/me", token).await.expect(401);
         }
         app.refresh(&next.refresh).await.expect(400);
 
@@ -44,9 +44,9 @@ each_backend! {
         let nobody = app.get(path).await.expect(401);
         assert_eq!(nobody.header("www-authenticate"), Some("Bearer"));
         let plain = app.sign_in(MINJI).await;
-        app.get_as(path, &plain.access).await.expect(403);
+        app.read_as(path, &plain.access).await.expect(403);
         let admin = app.sign_in(JUN).await;
-        let stats = app.get_as(path, &admin.access).await.expect(200);
+        let stats = app.read_as(path, &admin.access).await.expect(200);
         assert_eq!(stats.json()["users"], 2);
     }
 }

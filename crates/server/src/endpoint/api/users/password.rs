@@ -55,7 +55,7 @@ pub async fn change(
     let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
     let throttled = refused.clone().refused("too many attempts");
     let (hash, ledger) = match count_account(&app, &user, throttled).await? {
-        Counted::Go { account, ledger } => (account.and_then(|(_, hash)| hash), ledger),
+        Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
         Counted::Throttled { until } => {
             return Err(SignInError::Throttled(until.since(now).as_seconds() + 1).into());
         }

@@ -6,7 +6,7 @@ use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
-use munjigi_core::oauth::grant::{Grant, Lifetimes, Presented};
+use munjigi_core::oauth::grant::{Circumstances, Grant, Lifetimes, Presented};
 use munjigi_core::oauth::refresh::RefreshToken;
 use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_core::oauth::scope::Scope;
@@ -109,7 +109,8 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
     let Some((grant, standing, user)) = found else {
         return refuse(unknown);
     };
-    let meaning = grant.present(presented, client, &standing, lifetimes, *now);
+    let around = Circumstances { client, standing, lifetimes: *lifetimes, now: *now };
+    let meaning = grant.present(presented, &around);
     let renewed = match narrowed(rotation, &grant) {
         Ok((scope, audiences)) => Renewed { grant, user, scope, audiences },
         // More is asked for than was granted: nothing is spent by it, but a theft stays a theft.
