@@ -10,8 +10,8 @@ mod value;
 mod worker;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use self::connection::Connection;
 use self::target::Target;
@@ -36,6 +36,7 @@ pub(super) fn open(
     let queue = Arc::new(Queue::new(options.queue_size));
     let size = options.pool_size.max(1);
     let alive = Arc::new(AtomicUsize::new(size));
+    let turn = Arc::new(Mutex::new(()));
     let mut first = Some(first);
     let mut threads = Vec::with_capacity(size);
     for number in 0..size {
@@ -45,6 +46,7 @@ pub(super) fn open(
             queue: Arc::clone(&queue),
             counters: Arc::clone(counters),
             alive: Arc::clone(&alive),
+            turn: Arc::clone(&turn),
             one: HashMap::new(),
         };
         let thread = std::thread::Builder::new()

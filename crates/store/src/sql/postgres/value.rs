@@ -65,7 +65,7 @@ impl ToSql for Value {
         }
     }
 
-    /// [`fit`] knows more: it sees the value, too.
+    /// `fit` knows more: it sees the value, too.
     fn accepts(_: &Type) -> bool {
         true
     }

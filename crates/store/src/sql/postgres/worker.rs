@@ -2,8 +2,8 @@
 //! runs it again when PostgreSQL could not serialize it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
@@ -19,12 +19,17 @@ use crate::sql::store::stopped;
 /// How often a closure is run because its connection broke before the commit.
 const MAX_LOST: u32 = 3;
 
+/// After so many runs a closure that still loses waits for its turn among those that do.
+const RUNS_WITHOUT_TURN: u32 = 3;
+
 pub(super) struct Worker {
     pub(super) target: Arc<Target>,
     pub(super) connection: Option<Connection>,
     pub(super) queue: Arc<Queue<Box<dyn Job>>>,
     pub(super) counters: Arc<Counters>,
     pub(super) alive: Arc<AtomicUsize>,
+    /// Held by the one closure of this store that may be run again and again until it wins.
+    pub(super) turn: Arc<Mutex<()>>,
     /// Which reading closures are one statement, by name: what was seen, until it is disproved.
     pub(super) one: HashMap<&'static str, bool>,
 }
@@ -55,8 +60,15 @@ impl Worker {
 
     fn serve(&mut self, mut job: Box<dyn Job>) {
         let (mut runs, mut lost) = (0, 0);
+        let turns = Arc::clone(&self.turn);
+        let mut turn = None;
         loop {
             runs += 1;
+            if runs > RUNS_WITHOUT_TURN && turn.is_none() {
+                // Closures that all want the same row (a place in a feed) make each other lose, and
+                // with bad luck one loses every time. Those that lose go one after another.
+                turn = Some(turns.lock().unwrap_or_else(PoisonError::into_inner));
+            }
             match self.run_once(&mut *job) {
                 Outcome::Answer => return job.answer(),
                 Outcome::Fail(error) => return job.fail(error),
