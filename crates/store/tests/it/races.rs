@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use munjigi_core::account::attempts::{Attempts, FREE_FAILURES, Taken};
 use munjigi_core::account::user::User;
-use munjigi_core::oauth::grant::{Grant, Presented};
+use munjigi_core::oauth::grant::{Circumstances, Grant, Presented};
 use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_store::testing::Database;
 use munjigi_store::{
@@ -66,7 +66,8 @@ each_backend! {
                 let found = grants::find(tx, &user_id(1), &grant_id(11))?;
                 let (grant, standing) = found.unwrap();
                 let shop = client("shop");
-                match grant.present(&token, &shop, &standing, &LIVES, now) {
+                let around = Circumstances { client: &shop, standing, lifetimes: LIVES, now };
+                match grant.present(&token, &around) {
                     Presented::Rotate => done((true, grants::advance(tx, grant, &LIVES, now)?)),
                     Presented::ReplayOfLast => Ok(Committed::nothing((false, grant))),
                     other => panic!("{other:?}"),
