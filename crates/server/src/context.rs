@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
@@ -87,8 +88,11 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
     let address =
         peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     request.extensions_mut().insert(Context { request_id, now, address });
-    // The verifier repeats it in its refusals.
-    request.extensions_mut().insert(munjigi_verify::RequestId(request_id.to_string()));
+    let Some(shown) = shown(request_id) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    // The verifier repeats it in its refusals; what the caller wrote there is of no interest.
+    request.headers_mut().insert(X_REQUEST_ID, shown.clone());
     let line = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| (request.method().clone(), request.uri().path().to_owned()));
 
@@ -98,9 +102,7 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
         response = problem.render(Some(request_id));
     }
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
-        headers.insert(X_REQUEST_ID, value);
-    }
+    headers.insert(X_REQUEST_ID, shown);
     let (name, value) = NOSNIFF;
     headers.insert(name, value);
     if let Some((method, path)) = line {
@@ -108,6 +110,11 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
         tracing::debug!(%method, path, status, %request_id, "answered");
     }
     response
+}
+
+/// The id as a header, of which copies share the same bytes.
+fn shown(request_id: RequestId) -> Option<HeaderValue> {
+    HeaderValue::from_maybe_shared(Bytes::from(request_id.to_string())).ok()
 }
 
 /// The address that a request came from: the peer, unless it is a proxy that we trust; then the

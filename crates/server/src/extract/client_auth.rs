@@ -38,10 +38,36 @@ pub struct ClientAuth<T> {
     pub context: Context,
 }
 
+/// What the `Authorization` header says.
+enum InHeader {
+    /// There is none.
+    Nothing,
+    /// There is more than one.
+    Several,
+    /// It is not `Basic`, or malformed.
+    Unreadable,
+    /// An id and a secret.
+    Basic(String, Secret),
+}
+
+impl InHeader {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Self::Nothing,
+            (Some(_), Some(_)) => Self::Several,
+            (Some(line), None) => match basic(line.as_bytes()) {
+                Some((id, secret)) => Self::Basic(id, secret),
+                None => Self::Unreadable,
+            },
+        }
+    }
+}
+
 /// What a request presents to prove a client.
 struct Presented {
     client_id: ClientId,
-    secret: Option<(AuthMethod, Secret)>,
+    secret: Option<Secret>,
 }
 
 impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
@@ -51,11 +77,10 @@ impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
         let (mut parts, body) = request.into_parts();
         let context = Context::from_request_parts(&mut parts, app).await;
         let context = context.map_err(|_| OAuthError::new(ErrorCode::ServerError, "no context"))?;
-        let headers = std::mem::take(&mut parts.headers);
-        parts.headers = headers.clone();
+        let header = InHeader::read(&parts.headers);
         let form = Form::from_request(Request::from_parts(parts, body), app).await?;
 
-        let client = authenticate(app, &headers, &form, &context).await?;
+        let client = authenticate(app, header, &form, &context).await?;
 
         Ok(Self { client, request: T::read(&form)?, context })
     }
@@ -64,12 +89,12 @@ impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
 /// Finds and checks the client. A failure is audited.
 async fn authenticate(
     app: &App,
-    headers: &HeaderMap,
+    header: InHeader,
     form: &Form,
     context: &Context,
 ) -> Result<Arc<Client>, OAuthError> {
-    let with_header = headers.contains_key(AUTHORIZATION);
-    let presented = match presented(headers, form)? {
+    let with_header = !matches!(header, InHeader::Nothing);
+    let presented = match presented(header, form)? {
         Some(presented) => presented,
         None => {
             let fallback = app.snapshot().default_client();
@@ -103,7 +128,7 @@ fn is_proved(client: &Client, presented: &Presented, context: &Context) -> bool 
         (None, AuthMethod::None) => true,
         // RFC 6749 §2.3.1: the header is for every client with a secret, the body for those that
         // cannot use it. We take either from both, since libraries differ in what they send.
-        (Some((_, secret)), AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {
+        (Some(secret), AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {
             client.admits(secret.reveal(), context.now)
         }
         (Some(_), AuthMethod::None)
@@ -112,39 +137,35 @@ fn is_proved(client: &Client, presented: &Presented, context: &Context) -> bool 
 }
 
 /// What the request presents; `None` when it names no client at all.
-fn presented(headers: &HeaderMap, form: &Form) -> Result<Option<Presented>, OAuthError> {
+fn presented(header: InHeader, form: &Form) -> Result<Option<Presented>, OAuthError> {
     let invalid = |why| OAuthError::new(ErrorCode::InvalidRequest, why);
-    if headers.get_all(AUTHORIZATION).iter().count() > 1 {
-        return Err(invalid("there is more than one Authorization header"));
-    }
-    let in_header = headers.get(AUTHORIZATION).map(|value| basic(value.as_bytes()));
-    let in_body = (form.find("client_id"), form.find("client_secret"));
-    match (in_header, in_body) {
-        (Some(credentials), (client_id, client_secret)) => {
-            let refused = || OAuthError::invalid_client(REFUSED, true);
-            let (id, secret) = credentials.ok_or_else(refused)?;
-            // RFC 6749 §2.3: "MUST NOT use more than one authentication method in each request".
-            if client_secret.is_some() {
-                return Err(invalid("the client proves itself in two ways"));
-            }
-            if client_id.is_some_and(|other| other != id) {
-                return Err(invalid("the header and the body name different clients"));
-            }
-            let client_id = id.parse().map_err(|_| refused())?;
+    let refused = |challenge| OAuthError::invalid_client(REFUSED, challenge);
+    let (id, secret) = (form.find("client_id"), form.find("client_secret"));
+    match header {
+        InHeader::Several => Err(invalid("there is more than one Authorization header")),
+        InHeader::Unreadable => Err(refused(true)),
+        // RFC 6749 §2.3: "MUST NOT use more than one authentication method in each request".
+        InHeader::Basic(..) if secret.is_some() => {
+            Err(invalid("the client proves itself in two ways"))
+        }
+        InHeader::Basic(named, _) if id.is_some_and(|other| other != named) => {
+            Err(invalid("the header and the body name different clients"))
+        }
+        InHeader::Basic(named, secret) => {
+            let client_id = named.parse().map_err(|_| refused(true))?;
             // An empty password is none: a public client that uses the header all the same.
-            let secret =
-                (!secret.reveal().is_empty()).then_some((AuthMethod::ClientSecretBasic, secret));
+            let secret = (!secret.reveal().is_empty()).then_some(secret);
             Ok(Some(Presented { client_id, secret }))
         }
-        (None, (Some(id), secret)) => {
-            let refused = |_| OAuthError::invalid_client(REFUSED, false);
-            let client_id = id.parse().map_err(refused)?;
-            let secret =
-                secret.map(|it| (AuthMethod::ClientSecretPost, Secret::new(it.to_owned())));
-            Ok(Some(Presented { client_id, secret }))
-        }
-        (None, (None, Some(_))) => Err(invalid("client_secret without client_id")),
-        (None, (None, None)) => Ok(None),
+        InHeader::Nothing => match (id, secret) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => Err(invalid("client_secret without client_id")),
+            (Some(id), secret) => {
+                let client_id = id.parse().map_err(|_| refused(false))?;
+                let secret = secret.map(|secret| Secret::new(secret.to_owned()));
+                Ok(Some(Presented { client_id, secret }))
+            }
+        },
     }
 }
 
