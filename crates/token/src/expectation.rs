@@ -60,8 +60,8 @@ impl Claims {
     /// Whether these claims are what was expected. The signature, and `typ`, are for others to
     /// check: see [`crate::verify`].
     ///
-    /// `iss`, `aud` and `exp` are mandatory; for an access token `sub`, `client_id`, `iat` and `jti`
-    /// are too.
+    /// `iss`, `aud` and `exp` are mandatory; for an access token `sub`, `client_id`, `iat` and
+    /// `jti` are too.
     pub fn check(&self, expected: &Expectation) -> Result<(), Error> {
         self.check_issuer(expected)?;
         self.check_audience(expected)?;

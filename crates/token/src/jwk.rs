@@ -35,9 +35,9 @@ pub(crate) enum Numbers {
 impl Jwk {
     /// Reads one key.
     ///
-    /// Refused: private and symmetric keys, a `use` other than `sig`, `key_ops` without `verify`, an
-    /// `alg` that is not for this kind of key ([`Error::BadKey`], [`Error::UnsupportedAlg`]), and
-    /// weak keys ([`Error::WeakKey`]).
+    /// Refused: private and symmetric keys, a `use` other than `sig`, `key_ops` without `verify`,
+    /// an `alg` that is not for this kind of key ([`Error::BadKey`], [`Error::UnsupportedAlg`]),
+    /// and weak keys ([`Error::WeakKey`]).
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         if json.len() > MAX_JWKS_BYTES {
             return Err(Error::TooLarge);

@@ -1,5 +1,5 @@
-//! JWS in compact form (RFC 7515 §7.1): three parts, a header that is not believed, a signature that
-//! is checked before anything else is (RFC 8725 §3). Other forms, and JWE, are refused.
+//! JWS in compact form (RFC 7515 §7.1): three parts, a header that is not believed, a signature
+//! that is checked before anything else is (RFC 8725 §3). Other forms, and JWE, are refused.
 
 use serde::de::MapAccess;
 use serde_json::{Map, Value};

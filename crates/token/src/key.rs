@@ -1,5 +1,5 @@
-//! Keys as they are computed with: parsed once, kept, shared by clones (RFC 7518 §3, RFC 8037 §3.1).
-//! It must not print or hand out key material except where a name says so.
+//! Keys as they are computed with: parsed once, kept, shared by clones (RFC 7518 §3, RFC 8037
+//! §3.1). It must not print or hand out key material except where a name says so.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! Signed tokens for access control: JWS (RFC 7515), JWK (RFC 7517), JWA (RFC 7518), JWT (RFC 7519),
-//! thumbprints (RFC 7638), Ed25519 (RFC 8037, RFC 9864), the access token profile (RFC 9068) and the
-//! practices of RFC 8725. It must not know HTTP, a clock, or where keys come from.
+//! Signed tokens for access control: JWS (RFC 7515), JWK (RFC 7517), JWA (RFC 7518), JWT (RFC
+//! 7519), thumbprints (RFC 7638), Ed25519 (RFC 8037, RFC 9864), the access token profile (RFC 9068)
+//! and the practices of RFC 8725. It must not know HTTP, a clock, or where keys come from.
 //!
 //! The algorithms are a closed list, every key is parsed once, and what a token says is believed
 //! only after its signature. A refusal is an [`Error`] with a stable [`Error::code`].
@@ -70,7 +70,8 @@ pub const MIN_SECRET_BYTES: usize = 32;
 /// The last second of the year 9999: no time in a token is later.
 pub const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
 
-/// What a token says, if it holds: size, form, header, key, signature, `typ`, claims, in this order.
+/// What a token says, if it holds. In this order: size, form, header, key, signature, `typ`,
+/// claims.
 pub fn verify(token: &str, keys: &KeySet, expected: &Expectation) -> Result<Claims, Error> {
     Unverified::parse(token)?.verify(keys)?.check(expected)
 }

@@ -157,7 +157,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 /// The other alphabet, with padding (RFC 4648 §4).
 pub fn base64_standard(bytes: &[u8]) -> String {
     let mut text = base64url::encode(bytes).replace('-', "+").replace('_', "/");
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

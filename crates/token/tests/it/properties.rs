@@ -2,6 +2,7 @@
 
 use munjigi_token::{Algorithm, Claims, Error, Jwk, Jwks, Unverified, base64url, json, verify};
 use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::{Map, Value};
 
 use crate::forge::{claims, expectation, key, keys_of};
@@ -87,7 +88,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_with_one_bit_flipped_is_refused(algorithm in algorithm(), at in any::<prop::sample::Index>()) {
+    fn a_token_with_one_bit_flipped_is_refused(algorithm in algorithm(), at in any::<Index>()) {
         let key = key(algorithm);
         let token = key.sign("at+jwt", &claims()).unwrap();
         let bit = at.index(token.len() * 8);
@@ -100,7 +101,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_cut_short_is_refused(algorithm in algorithm(), at in any::<prop::sample::Index>()) {
+    fn a_token_cut_short_is_refused(algorithm in algorithm(), at in any::<Index>()) {
         let key = key(algorithm);
         let token = key.sign("at+jwt", &claims()).unwrap();
         let cut = &token[..at.index(token.len())];
@@ -116,7 +117,8 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         // Whatever comes of it.
-        drop((Jwks::parse(&bytes), Jwk::parse(&bytes), Claims::parse(&bytes), json::object(&bytes)));
+        drop((Jwks::parse(&bytes), Jwk::parse(&bytes)));
+        drop((Claims::parse(&bytes), json::object(&bytes)));
     }
 
     #[test]
@@ -140,7 +142,9 @@ proptest! {
     }
 
     #[test]
-    fn what_strict_json_reads_every_reader_reads_alike(text in r#"\{"a":[-0-9.eE"\[\]{}, :a\\u]{0,12}\}"#) {
+    fn what_strict_json_reads_every_reader_reads_alike(
+        text in r#"\{"a":[-0-9.eE"\[\]{}, :a\\u]{0,12}\}"#,
+    ) {
         if let Ok(object) = json::object(text.as_bytes()) {
             let plain: Map<String, Value> = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(object, plain);

@@ -3,9 +3,17 @@
 //! `src/wycheproof.rs`.
 
 use munjigi_token::{Error, Jwk, Jwks, KeySet, Unverified, VerifyingKey, base64url};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outside;
+
+/// Tests 367 and 370 say "invalid" of the very text that test 357 calls valid: their padding was
+/// lost when the file was made. They are held to what 357 says.
+const SAME_AS_357: [u64; 2] = [367, 370];
+
+/// Tests 372 and 373 say "valid" of a token with a `?` in it, under the MAC of the text without.
+/// RFC 7515 §2: that is no base64url, and not what was signed. We refuse them.
+const VALID_WITH_A_STRAY_CHARACTER: [u64; 2] = [372, 373];
 
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Counts {
@@ -75,6 +83,22 @@ fn keys_of_jwk(group: &Value) -> KeySet {
     KeySet::from_keys(key.ok())
 }
 
+/// The test, or what its neighbours say about the same token.
+fn corrected(test: &Value, tests: &[Value]) -> Value {
+    let mut test = test.clone();
+    let id = test["tcId"].as_u64().unwrap();
+    if SAME_AS_357.contains(&id) {
+        let same = tests.iter().find(|other| other["tcId"] == 357).unwrap();
+        assert_eq!((&test["jws"], &same["result"]), (&same["jws"], &json!("valid")));
+        test["result"] = json!("valid");
+    }
+    if VALID_WITH_A_STRAY_CHARACTER.contains(&id) {
+        assert!(test["jws"].as_str().unwrap().contains('?') && test["result"] == "valid");
+        test["result"] = json!("invalid");
+    }
+    test
+}
+
 #[test]
 fn signatures_in_compact_form() {
     let Some(file) = outside::wycheproof("json_web_signature_test.json") else { return };
@@ -82,7 +106,7 @@ fn signatures_in_compact_form() {
     for (group, tests) in groups(&file) {
         let keys = keys_of_jwk(group);
         for test in tests {
-            counts.run(test, &keys, names_our_algorithm);
+            counts.run(&corrected(test, tests), &keys, names_our_algorithm);
         }
     }
     println!("json_web_signature: {counts:?}");
