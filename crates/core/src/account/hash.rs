@@ -119,8 +119,8 @@ impl StoredHash {
         Err(StoredHashError::UnknownKind)
     }
 
-    /// An Argon2id hash that was just computed, with a salt of 16 bytes and a digest of 32. Nothing is
-    /// checked: bounds are for what comes from outside.
+    /// An Argon2id hash that was just computed, with a salt of 16 bytes and a digest of 32. Nothing
+    /// is checked: bounds are for what comes from outside.
     pub fn argon2id(params: Argon2Params, salt: &[u8], digest: &[u8]) -> Self {
         Self::Argon2id(Argon2idHash { params, salt: salt.to_vec(), digest: digest.to_vec() })
     }
