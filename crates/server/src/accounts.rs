@@ -16,9 +16,6 @@ use thiserror::Error;
 use crate::app::App;
 use crate::failure::Failure;
 
-/// Words that a password may not be made of, besides the person's own.
-const PRODUCT_WORDS: &[&str] = &["munjigi", "문지기"];
-
 /// What a new account is made of.
 pub struct NewAccount {
     /// The address.
@@ -71,10 +68,8 @@ pub fn check_password(
     email: &Email,
     username: Option<&str>,
 ) -> Result<(), Weakness> {
-    let mut context = vec![email.as_str(), email.local_part()];
-    context.extend(username);
-    context.extend(PRODUCT_WORDS);
-    policy::check(password, &context)
+    let words: Vec<&str> = [email.as_str()].into_iter().chain(username).collect();
+    policy::check(password, &words)
 }
 
 /// The row of a new account.
