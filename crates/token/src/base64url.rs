@@ -16,9 +16,16 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| Error::BadBase64)
 }
 
-/// Appends the text of these bytes.
-pub(crate) fn append(bytes: &[u8], text: &mut String) {
-    URL_SAFE_NO_PAD.encode_string(bytes, text);
+/// Appends the text of these bytes; as bytes, because a token grows in place and is looked at as
+/// text once.
+pub(crate) fn append(bytes: &[u8], text: &mut Vec<u8>) {
+    let start = text.len();
+    let room = base64::encoded_len(bytes.len(), false).unwrap_or_default();
+    text.resize(start.saturating_add(room), 0);
+    let place = text.get_mut(start..).unwrap_or_default();
+    // The room is exactly what the text needs.
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, place).unwrap_or_default();
+    text.truncate(start.saturating_add(written));
 }
 
 #[cfg(test)]

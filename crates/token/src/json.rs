@@ -1,10 +1,11 @@
 //! JSON (RFC 8259), strictly: every name once at every depth (RFC 7515 §4, RFC 7519 §4), nothing
 //! after the end, nested at most [`MAX_DEPTH`] deep. It must not repair anything.
+//!
+//! A reader of our own, because a general one takes the last of two members, rounds numbers, and
+//! changes with features that another crate may switch on. Tests hold it equal to `serde_json`.
 
-use std::cell::Cell;
-use std::fmt;
+use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use crate::Error;
@@ -15,60 +16,29 @@ pub const MAX_DEPTH: usize = 32;
 /// Reads one JSON object.
 ///
 /// Errors: [`Error::BadJson`], [`Error::DuplicateMember`], [`Error::TooDeep`]. The size of `bytes`
-/// is for the caller to bound.
+/// is for the caller to bound. A number beyond what a double holds is refused (RFC 8259 §6).
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     record(bytes)
 }
 
-/// What is wrong: serde's own errors carry text alone.
-#[derive(Default)]
-pub(crate) struct Faults {
-    /// Ended the reading.
-    fatal: Cell<Option<Error>>,
-    /// The first wrong value. Reading goes on, so that text which is not JSON is called that.
-    noted: Cell<Option<Error>>,
-}
-
-impl Faults {
-    fn fail<E: serde::de::Error>(&self, error: Error) -> E {
-        self.fatal.set(Some(error));
-        E::custom(error)
-    }
-
-    /// Remembers a value of the wrong type.
-    pub fn note(&self, error: Error) {
-        if self.noted.get().is_none() {
-            self.noted.set(Some(error));
-        }
-    }
-}
-
 /// An object whose members are read into fields.
 pub(crate) trait Record: Default {
-    /// The members that are fields; at most 32.
-    const FIELDS: &'static [&'static str];
+    /// Which field this member is, counted from 0 to 31, and its name.
+    fn field(name: &str) -> Option<(u32, &'static str)>;
 
-    /// Reads the value of one of [`Record::FIELDS`].
-    fn read<'de, A: MapAccess<'de>>(
-        &mut self,
-        field: &'static str,
-        members: &mut A,
-        strict: Strict<'_>,
-    ) -> Result<(), A::Error>;
+    /// Reads the value of a field.
+    fn read(&mut self, field: &'static str, reader: &mut Reader<'_>) -> Result<(), Error>;
 
     /// Every other member.
     fn rest(&mut self) -> &mut Map<String, Value>;
 }
 
 impl Record for Map<String, Value> {
-    const FIELDS: &'static [&'static str] = &[];
+    fn field(_: &str) -> Option<(u32, &'static str)> {
+        None
+    }
 
-    fn read<'de, A: MapAccess<'de>>(
-        &mut self,
-        _: &'static str,
-        _: &mut A,
-        _: Strict<'_>,
-    ) -> Result<(), A::Error> {
+    fn read(&mut self, _: &'static str, _: &mut Reader<'_>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -79,170 +49,247 @@ impl Record for Map<String, Value> {
 
 /// Reads one JSON object into its record.
 pub(crate) fn record<R: Record>(bytes: &[u8]) -> Result<R, Error> {
-    // RFC 8259 §8.1: UTF-8. A byte order mark is not JSON and is refused by the parser.
+    // RFC 8259 §8.1: UTF-8, without a byte order mark, which is no JSON.
     let text = std::str::from_utf8(bytes).map_err(|_| Error::BadJson)?;
-    let faults = Faults::default();
-    let mut parser = serde_json::Deserializer::from_str(text);
-    let strict = Strict { depth: 0, faults: &faults };
-    let read = Fields::<R> { strict, record: R::default() };
-    let outcome = read.deserialize(&mut parser).and_then(|record| parser.end().map(|()| record));
-    match (outcome, faults.fatal.get(), faults.noted.get()) {
-        (Ok(record), None, None) => Ok(record),
-        (_, Some(error), _) | (Ok(_), None, Some(error)) => Err(error),
-        (Err(_), None, _) => Err(Error::BadJson),
+    let mut reader = Reader { text, depth: 0, noted: None };
+    reader.skip_space();
+    let record = reader.record()?;
+    if !reader.text.is_empty() {
+        return Err(Error::BadJson);
     }
+    reader.noted.map_or(Ok(record), Err)
 }
 
-struct Fields<'f, R> {
-    strict: Strict<'f>,
-    record: R,
+/// What was not read yet. White space is skipped after each token, never before.
+pub(crate) struct Reader<'t> {
+    text: &'t str,
+    depth: usize,
+    /// The first wrong value. Reading goes on, so that text which is no JSON is called that.
+    noted: Option<Error>,
 }
 
-impl<'de, R: Record> DeserializeSeed<'de> for Fields<'_, R> {
-    type Value = R;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<R, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de, R: Record> Visitor<'de> for Fields<'_, R> {
-    type Value = R;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl<'t> Reader<'t> {
+    /// Remembers a value of the wrong type.
+    pub fn note(&mut self, error: Error) {
+        self.noted.get_or_insert(error);
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<R, A::Error> {
-        let strict = self.strict.deeper()?;
+    /// Reads any value.
+    pub fn value(&mut self) -> Result<Value, Error> {
+        match self.text.as_bytes().first() {
+            Some(b'"') => Ok(Value::String(self.string()?.into_owned())),
+            Some(b'{') => Ok(Value::Object(self.record()?)),
+            Some(b'[') => self.array(),
+            Some(b't') => self.literal("true", Value::Bool(true)),
+            Some(b'f') => self.literal("false", Value::Bool(false)),
+            Some(b'n') => self.literal("null", Value::Null),
+            _ => number(self.number_text()?),
+        }
+    }
+
+    /// Reads a value that should be a number: as it is written, before anything rounds it. `None`
+    /// if it is another value.
+    pub fn number_as_written(&mut self) -> Result<Option<&'t str>, Error> {
+        match self.text.as_bytes().first() {
+            Some(b'-' | b'0'..=b'9') => self.number_text().map(Some),
+            _ => self.value().map(|_| None),
+        }
+    }
+
+    fn record<R: Record>(&mut self) -> Result<R, Error> {
+        let mut record = R::default();
         let mut seen = 0_u32;
-        while let Some(name) = members.next_key_seed(Name(R::FIELDS))? {
-            match name {
-                Named::Field(index, field) => {
+        self.enter('{')?;
+        let mut is_over = self.takes('}');
+        while !is_over {
+            let name = self.string()?;
+            self.expect(':')?;
+            match R::field(&name) {
+                Some((index, field)) => {
                     let bit = 1_u32.checked_shl(index).unwrap_or(0);
                     if seen & bit != 0 {
-                        return Err(strict.faults.fail(Error::DuplicateMember));
+                        return Err(Error::DuplicateMember);
                     }
                     seen |= bit;
-                    self.record.read(field, &mut members, strict)?;
+                    record.read(field, self)?;
                 }
-                Named::Other(name) => {
-                    let value = members.next_value_seed(strict)?;
-                    if self.record.rest().insert(name, value).is_some() {
-                        return Err(strict.faults.fail(Error::DuplicateMember));
+                None => {
+                    let value = self.value()?;
+                    if record.rest().insert(name.into_owned(), value).is_some() {
+                        return Err(Error::DuplicateMember);
                     }
                 }
             }
+            is_over = self.is_over('}')?;
         }
-        Ok(self.record)
-    }
-}
-
-struct Name(&'static [&'static str]);
-
-enum Named {
-    Field(u32, &'static str),
-    Other(String),
-}
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = Named;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Named, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name {
-    type Value = Named;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
+        self.depth = self.depth.saturating_sub(1);
+        Ok(record)
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Named, E> {
-        let found = (0_u32..).zip(self.0).find(|(_, field)| **field == name);
-        Ok(match found {
-            Some((index, field)) => Named::Field(index, field),
-            None => Named::Other(name.to_owned()),
-        })
-    }
-}
-
-/// Reads any value, and looks for names that come twice and for depth.
-#[derive(Clone, Copy)]
-pub(crate) struct Strict<'f> {
-    depth: usize,
-    /// Where to say what is wrong.
-    pub faults: &'f Faults,
-}
-
-impl Strict<'_> {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let depth = self.depth.saturating_add(1);
-        if depth > MAX_DEPTH {
-            return Err(self.faults.fail(Error::TooDeep));
+    fn array(&mut self) -> Result<Value, Error> {
+        let mut entries = Vec::new();
+        self.enter('[')?;
+        let mut is_over = self.takes(']');
+        while !is_over {
+            entries.push(self.value()?);
+            is_over = self.is_over(']')?;
         }
-        Ok(Self { depth, faults: self.faults })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
+        self.depth = self.depth.saturating_sub(1);
+        Ok(Value::Array(entries))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn enter(&mut self, bracket: char) -> Result<(), Error> {
+        self.expect(bracket)?;
+        self.depth = self.depth.saturating_add(1);
+        if self.depth > MAX_DEPTH { Err(Error::TooDeep) } else { Ok(()) }
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let inner = self.deeper()?;
-        let mut array = Vec::new();
-        while let Some(value) = entries.next_element_seed(inner)? {
-            array.push(value);
+    /// After an entry: the end, or a comma and another one.
+    fn is_over(&mut self, bracket: char) -> Result<bool, Error> {
+        if self.takes(bracket) {
+            return Ok(true);
         }
-        Ok(Value::Array(array))
+        self.expect(',').map(|()| false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Value, A::Error> {
-        let read = Fields { strict: self, record: Map::new() };
-        read.visit_map(members).map(Value::Object)
+    fn expect(&mut self, c: char) -> Result<(), Error> {
+        if self.takes(c) { Ok(()) } else { Err(Error::BadJson) }
     }
+
+    fn takes(&mut self, c: char) -> bool {
+        let Some(rest) = self.text.strip_prefix(c) else { return false };
+        self.text = rest;
+        self.skip_space();
+        true
+    }
+
+    fn literal(&mut self, word: &str, value: Value) -> Result<Value, Error> {
+        self.text = self.text.strip_prefix(word).ok_or(Error::BadJson)?;
+        self.skip_space();
+        Ok(value)
+    }
+
+    fn skip_space(&mut self) {
+        self.text = self.text.trim_start_matches([' ', '\t', '\n', '\r']);
+    }
+
+    /// Takes so many bytes, which end between two characters.
+    fn take(&mut self, bytes: usize) -> Result<&'t str, Error> {
+        let (taken, rest) = self.text.split_at_checked(bytes).ok_or(Error::BadJson)?;
+        self.text = rest;
+        Ok(taken)
+    }
+
+    /// RFC 8259 §7. Text without escapes is not copied.
+    fn string(&mut self) -> Result<Cow<'t, str>, Error> {
+        self.text = self.text.strip_prefix('"').ok_or(Error::BadJson)?;
+        let plain = self.plain_text()?;
+        if self.takes('"') {
+            return Ok(Cow::Borrowed(plain));
+        }
+        let mut text = plain.to_owned();
+        loop {
+            text.push(self.escape()?);
+            text.push_str(self.plain_text()?);
+            if self.takes('"') {
+                return Ok(Cow::Owned(text));
+            }
+        }
+    }
+
+    /// Up to a quotation mark or an escape. Control characters have to be escaped.
+    fn plain_text(&mut self) -> Result<&'t str, Error> {
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+        let end = self.text.as_bytes().iter().position(ends).ok_or(Error::BadJson)?;
+        self.take(end)
+    }
+
+    fn escape(&mut self) -> Result<char, Error> {
+        self.text = self.text.strip_prefix('\\').ok_or(Error::BadJson)?;
+        match self.take(1)? {
+            "\"" => Ok('"'),
+            "\\" => Ok('\\'),
+            "/" => Ok('/'),
+            "b" => Ok('\u{8}'),
+            "f" => Ok('\u{c}'),
+            "n" => Ok('\n'),
+            "r" => Ok('\r'),
+            "t" => Ok('\t'),
+            "u" => self.code_point(),
+            _ => Err(Error::BadJson),
+        }
+    }
+
+    /// RFC 8259 §7: four hexadecimal digits; beyond the first plane a pair of them. Half a pair is
+    /// no character (RFC 8259 §8.2).
+    fn code_point(&mut self) -> Result<char, Error> {
+        let first = self.code_unit()?;
+        let units = if matches!(first, 0xd800..=0xdbff) {
+            self.text = self.text.strip_prefix("\\u").ok_or(Error::BadJson)?;
+            [first, self.code_unit()?]
+        } else {
+            // NUL ends nothing here: it only fills the second place and is not read.
+            [first, 0]
+        };
+        let mut decoded = char::decode_utf16(units);
+        decoded.next().and_then(Result::ok).ok_or(Error::BadJson)
+    }
+
+    fn code_unit(&mut self) -> Result<u16, Error> {
+        let digits = self.take(4)?;
+        if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(Error::BadJson);
+        }
+        u16::from_str_radix(digits, 16).map_err(|_| Error::BadJson)
+    }
+
+    /// RFC 8259 §6.
+    fn number_text(&mut self) -> Result<&'t str, Error> {
+        let bytes = self.text.as_bytes();
+        let digits = |from: usize| {
+            let rest = bytes.get(from..).unwrap_or_default();
+            rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+        };
+        let is = |at: usize, allowed: &[u8]| bytes.get(at).is_some_and(|b| allowed.contains(b));
+
+        let start = usize::from(is(0, b"-"));
+        let whole = digits(start);
+        if whole == 0 || (whole > 1 && is(start, b"0")) {
+            return Err(Error::BadJson);
+        }
+        let mut end = start.saturating_add(whole);
+        if is(end, b".") {
+            let fraction = digits(end.saturating_add(1));
+            if fraction == 0 {
+                return Err(Error::BadJson);
+            }
+            end = end.saturating_add(1).saturating_add(fraction);
+        }
+        if is(end, b"eE") {
+            let sign = usize::from(is(end.saturating_add(1), b"+-"));
+            let exponent = digits(end.saturating_add(1).saturating_add(sign));
+            if exponent == 0 {
+                return Err(Error::BadJson);
+            }
+            end = end.saturating_add(1).saturating_add(sign).saturating_add(exponent);
+        }
+        let number = self.take(end)?;
+        self.skip_space();
+        Ok(number)
+    }
+}
+
+/// An integer where 64 bits hold it, else a double.
+fn number(text: &str) -> Result<Value, Error> {
+    if let Ok(positive) = text.parse::<u64>() {
+        return Ok(Value::from(positive));
+    }
+    // -0 is not 0.
+    if let Some(negative) = text.parse::<i64>().ok().filter(|number| *number != 0) {
+        return Ok(Value::from(negative));
+    }
+    let double = text.parse().ok().and_then(Number::from_f64);
+    double.map(Value::Number).ok_or(Error::BadJson)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! JWS in compact form (RFC 7515 §7.1): three parts, a header that is not believed, a signature
 //! that is checked before anything else is (RFC 8725 §3). Other forms, and JWE, are refused.
 
-use serde::de::MapAccess;
 use serde_json::{Map, Value};
 
-use crate::json::{self, Record, Strict};
+use crate::json::{self, Reader, Record};
 use crate::{
     Algorithm, Claims, Error, Expectation, KeySet, MAX_TOKEN_BYTES, VerifyingKey, base64url,
 };
@@ -127,18 +126,21 @@ struct HeaderMembers {
 }
 
 impl Record for HeaderMembers {
-    const FIELDS: &'static [&'static str] = &["alg", "kid", "typ", "cty"];
+    fn field(name: &str) -> Option<(u32, &'static str)> {
+        Some(match name {
+            "alg" => (0, "alg"),
+            "kid" => (1, "kid"),
+            "typ" => (2, "typ"),
+            "cty" => (3, "cty"),
+            _ => return None,
+        })
+    }
 
-    fn read<'de, A: MapAccess<'de>>(
-        &mut self,
-        field: &'static str,
-        members: &mut A,
-        strict: Strict<'_>,
-    ) -> Result<(), A::Error> {
-        let text = match members.next_value_seed(strict)? {
+    fn read(&mut self, field: &'static str, reader: &mut Reader<'_>) -> Result<(), Error> {
+        let text = match reader.value()? {
             Value::String(text) => Some(text),
             _ => {
-                strict.faults.note(Error::Malformed);
+                reader.note(Error::Malformed);
                 None
             }
         };

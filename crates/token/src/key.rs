@@ -144,10 +144,10 @@ impl SigningKey {
     pub fn sign_payload(&self, typ: Option<&str>, payload: &[u8]) -> Result<String, Error> {
         let key = &*self.0;
         let ready = FREQUENT.iter().position(|frequent| Some(*frequent) == typ);
-        let mut token = String::with_capacity(payload.len().saturating_mul(4) / 3 + 512);
+        let mut token = Vec::with_capacity(payload.len().saturating_mul(4) / 3 + 512);
         match ready.and_then(|at| key.headers.get(at)) {
-            Some(header) => token.push_str(header),
-            None => token.push_str(&header(key.algorithm, typ, &key.kid)),
+            Some(header) => token.extend_from_slice(header.as_bytes()),
+            None => token.extend_from_slice(header(key.algorithm, typ, &key.kid).as_bytes()),
         }
         base64url::append(payload, &mut token);
         if token.len() > MAX_TOKEN_BYTES {
@@ -155,7 +155,11 @@ impl SigningKey {
         }
 
         key.secret.sign_onto(&mut token)?;
-        if token.len() > MAX_TOKEN_BYTES { Err(Error::TooLarge) } else { Ok(token) }
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TooLarge);
+        }
+        // Three parts of base64url and two dots are text.
+        String::from_utf8(token).map_err(|_| Error::Malformed)
     }
 
     fn from_secret(secret: Secret, algorithm: Algorithm, kid: Option<&str>) -> Result<Self, Error> {
@@ -186,10 +190,10 @@ fn header(algorithm: Algorithm, typ: Option<&str>, kid: &str) -> String {
 
 impl Secret {
     /// Appends a dot and the signature over `token` as it is.
-    fn sign_onto(&self, token: &mut String) -> Result<(), Error> {
+    fn sign_onto(&self, token: &mut Vec<u8>) -> Result<(), Error> {
         let failed = |_| Error::BadKey;
         let random = SystemRandom::new();
-        let message = token.as_bytes();
+        let message = token.as_slice();
         match self {
             Self::Ecdsa(pair) => {
                 let signature = pair.sign(&random, message).map_err(failed)?;
@@ -234,8 +238,8 @@ impl Secret {
     }
 }
 
-fn append_part(signature: &[u8], token: &mut String) {
-    token.push('.');
+fn append_part(signature: &[u8], token: &mut Vec<u8>) {
+    token.push(b'.');
     base64url::append(signature, token);
 }
 
