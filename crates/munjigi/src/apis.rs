@@ -1,0 +1,118 @@
+//! `munjigi apis`: whom tokens are for.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use munjigi_core::id::ClientId;
+use munjigi_core::oauth::api::{Audience, parse_audience};
+use munjigi_core::time::Span;
+use munjigi_server::config::parse_span;
+use munjigi_server::operate::apis::NewApi;
+use munjigi_server::registry::{parse_name, show_api};
+use munjigi_token::Algorithm;
+
+use crate::database::DatabaseArgs;
+use crate::print::{self, Output};
+use crate::secret_input::confirm;
+use crate::stop::Stop;
+
+/// `munjigi apis …`
+#[derive(Debug, Args)]
+pub struct ApisArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List APIs; this server is one without being listed
+    List,
+    /// Show an API
+    Show {
+        /// The audience of its tokens
+        #[arg(value_parser = parse_audience)]
+        audience: Audience,
+    },
+    /// Register an API
+    Create(Create),
+    /// Delete an API: no token is issued for it any more
+    Delete {
+        /// The audience of its tokens
+        #[arg(value_parser = parse_audience)]
+        audience: Audience,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Create {
+    /// The audience of its tokens: an absolute URI, usually the API's own
+    #[arg(value_parser = parse_audience)]
+    audience: Audience,
+
+    /// What people call it [default: its audience]
+    #[arg(long, value_parser = parse_name)]
+    name: Option<String>,
+
+    /// How long its tokens live, such as `5m`; from 1s to 1h [default: the setting `access_ttl`]
+    #[arg(long, value_name = "TIME", value_parser = access_ttl)]
+    access_ttl: Option<Span>,
+
+    /// What its tokens are signed with
+    #[arg(long, value_name = "ALGORITHM", default_value = "ES256", value_parser = algorithm())]
+    algorithm: Algorithm,
+
+    /// The client as which it asks whether a token is good (RFC 7662)
+    #[arg(long, value_name = "ID")]
+    client_id: Option<ClientId>,
+}
+
+fn access_ttl(text: &str) -> Result<Span, &'static str> {
+    let fits = |span: &Span| (Span::from_seconds(1)..=Span::from_hours(1)).contains(span);
+    parse_span(text).filter(fits).ok_or("is a time from 1s to 1h, such as `5m`")
+}
+
+/// The algorithms that every server has a key for.
+fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
+    PossibleValuesParser::new(["ES256", "RS256"]).try_map(|name| name.parse::<Algorithm>())
+}
+
+/// The order in which people read an API.
+const ORDER: &[&str] = &[
+    "audience",
+    "name",
+    "access_ttl_seconds",
+    "algorithm",
+    "client_id",
+    "created_at",
+    "disabled_at",
+];
+
+/// Does it.
+pub async fn run(args: ApisArgs, output: Output) -> Result<(), Stop> {
+    let operator = args.database.open().await?;
+    let api = match args.verb {
+        Verb::List => {
+            let items = operator.list_apis().await?.iter().map(show_api).collect();
+            operator.close().await;
+            let columns = ["audience", "name", "access_ttl_seconds", "algorithm", "disabled_at"];
+            return print::list(output, &columns, items, None);
+        }
+        Verb::Show { audience } => operator.find_api(audience).await,
+        Verb::Create(create) => {
+            let Create { audience, name, access_ttl, algorithm, client_id } = create;
+            let name = name.unwrap_or_else(|| audience.clone());
+            operator.create_api(NewApi { audience, name, access_ttl, algorithm, client_id }).await
+        }
+        Verb::Delete { audience, yes } => {
+            confirm(&format!("No token will be issued for {audience} any more."), yes)?;
+            operator.delete_api(audience).await
+        }
+    };
+    operator.close().await;
+    print::one(output, ORDER, &show_api(&api?))
+}

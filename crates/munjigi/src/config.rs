@@ -1,0 +1,193 @@
+//! `munjigi config`: is the configuration right, and what does it come to? It opens no database.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use munjigi_server::config::{KEYS, Mistake};
+use munjigi_server::{ConfigFile, Mode};
+use serde_json::{Value, json};
+use toml::Table;
+
+use crate::environment;
+use crate::print::{self, Output};
+use crate::stop::{Code, Stop};
+
+/// The configuration where none is named.
+pub const DEFAULT_FILE: &str = "munjigi.toml";
+
+/// What a secret is shown as.
+const HIDDEN: &str = "(hidden)";
+
+/// `munjigi config …`
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration [default: munjigi.toml, if there is one; the environment alone otherwise]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Say everything that is wrong; exit code 6 when something is
+    Check,
+    /// Show every key, its value, and where that comes from; secrets stay hidden
+    Show,
+}
+
+/// Does it.
+pub fn run(args: ConfigArgs, output: Output) -> Result<(), Stop> {
+    let text = read(args.config.as_deref())?.unwrap_or_default();
+    let environment = environment::read();
+    match args.verb {
+        Verb::Check => check(&text, &environment, output),
+        Verb::Show => show(&text, &environment, output),
+    }
+}
+
+/// The text of a configuration. A file that was named has to be there; the default one need not.
+pub fn read(path: Option<&Path>) -> Result<Option<String>, Stop> {
+    let named = path.is_some();
+    let path = path.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => Ok(None),
+        Err(error) => Err(Stop::usage(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+fn check(text: &str, environment: &BTreeMap<String, String>, output: Output) -> Result<(), Stop> {
+    let parsed = ConfigFile::parse(text, environment);
+    let mistakes = match parsed.and_then(|file| file.check(Mode::Serve)) {
+        Ok(_) => Vec::new(),
+        Err(mistakes) => mistakes,
+    };
+    if output == Output::Json {
+        let shown: Vec<Value> = mistakes.iter().map(show_mistake).collect();
+        print::json_line(&json!({ "ok": mistakes.is_empty(), "mistakes": shown }))?;
+        let told = Stop::told(Code::CheckFailed);
+        return if mistakes.is_empty() { Ok(()) } else { Err(told) };
+    }
+    if mistakes.is_empty() {
+        return print::text("The configuration is right.\n");
+    }
+    Err(Stop::mistakes(Code::CheckFailed, &mistakes))
+}
+
+fn show_mistake(mistake: &Mistake) -> Value {
+    json!({ "key": mistake.key, "message": mistake.message })
+}
+
+fn show(text: &str, environment: &BTreeMap<String, String>, output: Output) -> Result<(), Stop> {
+    // Refuses what no configuration can be; whether the values are right is `check`'s to say.
+    let parsed = ConfigFile::parse(text, environment);
+    parsed.map_err(|mistakes| Stop::mistakes(Code::CheckFailed, &mistakes))?;
+    let not_toml = |error: toml::de::Error| Stop::new(Code::CheckFailed, error.to_string());
+    let file: Table = text.parse().map_err(not_toml)?;
+
+    let items = KEYS.iter().map(|key| {
+        let (value, source) = effective(key, &file, environment);
+        let masked = if source == "default" { value } else { mask(key, value) };
+        json!({ "key": key, "value": masked, "source": source })
+    });
+    print::list(output, &["key", "value", "source"], items.collect(), None)
+}
+
+/// The value of a key, and where it comes from: the environment wins over the file.
+fn effective(
+    key: &str,
+    file: &Table,
+    environment: &BTreeMap<String, String>,
+) -> (Value, &'static str) {
+    let variable = format!("MUNJIGI_{}", key.replace('.', "_").to_uppercase());
+    if let Some(value) = environment.get(&variable) {
+        return (Value::from(value.as_str()), "environment");
+    }
+    let written = match key.split_once('.') {
+        None => file.get(key),
+        Some((section, name)) => {
+            file.get(section).and_then(toml::Value::as_table).and_then(|table| table.get(name))
+        }
+    };
+    match written {
+        Some(value) => (serde_json::to_value(value).unwrap_or_default(), "file"),
+        None => (default(key), "default"),
+    }
+}
+
+/// What holds where nothing is written.
+fn default(key: &str) -> Value {
+    match key {
+        "listen" => json!("127.0.0.1:8000"),
+        "database" => json!("sqlite:munjigi.db"),
+        "proxy.trusted" => json!([]),
+        "token.access_ttl" => json!("the setting `access_ttl`"),
+        "hashing.threads" => json!(hashing_threads()),
+        "log.format" => json!("text"),
+        "danger_plain_http" => json!(false),
+        _ => Value::Null,
+    }
+}
+
+/// One less than there are cores, so that something is left for everything else.
+pub fn hashing_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    cores.saturating_sub(1).max(1)
+}
+
+fn mask(key: &str, value: Value) -> Value {
+    match (key, &value) {
+        ("keys.encryption_key", _) => json!(HIDDEN),
+        ("database", Value::String(url)) => json!(mask_url(url)),
+        _ => value,
+    }
+}
+
+/// A database without the name and password before its host. Where it is not plain which part is
+/// the password, nothing is shown.
+fn mask_url(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    if scheme == "sqlite" {
+        return url.to_owned();
+    }
+    match (rest.matches('@').count(), rest.contains('?')) {
+        (0, false) => url.to_owned(),
+        (1, false) => {
+            let host = rest.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{HIDDEN}@{host}")
+        }
+        _ => format!("{scheme}://{HIDDEN}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("sqlite:munjigi.db", "sqlite:munjigi.db"),
+            ("postgres://db.example/munjigi", "postgres://db.example/munjigi"),
+            ("postgres://m:hunter2@db.example/x", "postgres://(hidden)@db.example/x"),
+            ("postgres://m:hun/ter2@db.example/x", "postgres://(hidden)@db.example/x"),
+            ("postgres://m:hun@ter2@db.example/x", "postgres://(hidden)"),
+            ("postgres://db.example/x?password=hunter2", "postgres://(hidden)"),
+        ] {
+            assert_eq!(mask_url(url), shown);
+        }
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
+        let file: Table = "listen = \"127.0.0.1:1\"\nlog.format = \"json\"".parse().unwrap();
+        let environment = BTreeMap::from([("MUNJIGI_LISTEN".to_owned(), "127.0.0.1:2".to_owned())]);
+        let of = |key| effective(key, &file, &environment);
+        assert_eq!(of("listen"), (json!("127.0.0.1:2"), "environment"));
+        assert_eq!(of("log.format"), (json!("json"), "file"));
+        assert_eq!(of("database"), (json!("sqlite:munjigi.db"), "default"));
+    }
+}

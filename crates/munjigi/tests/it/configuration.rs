@@ -1,0 +1,101 @@
+//! `munjigi config`, and how a command finds its database.
+
+use serde_json::{Value, json};
+
+use crate::sandbox::Sandbox;
+
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+fn good() -> String {
+    format!("issuer = \"https://auth.example\"\nkeys.encryption_key = \"{KEY}\"\n")
+}
+
+#[test]
+fn a_right_configuration_is_right() {
+    let sandbox = Sandbox::new();
+    sandbox.write("munjigi.toml", &good());
+    assert_eq!(sandbox.run(&["config", "check", "--output", "json"]).json()["ok"], true);
+    assert_eq!(sandbox.run(&["config", "check"]).stdout, "The configuration is right.\n");
+}
+
+#[test]
+fn every_mistake_is_told_at_once_and_the_exit_code_is_six() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.toml", "issuer = \"http://auth.example\"\nlisten = \"x\"\n");
+    let done = sandbox.run(&["config", "check", "--config", "bad.toml"]);
+    for key in ["issuer:", "listen:", "keys.encryption_key_file:"] {
+        done.fails(6, key);
+    }
+    let shown = sandbox.run(&["config", "check", "--config", "bad.toml", "--output", "json"]);
+    let shown = shown.json_with(6);
+    assert_eq!(shown["ok"], false);
+    assert_eq!(shown["mistakes"][0]["key"], "issuer");
+
+    sandbox.write("typo.toml", "isuer = \"https://auth.example\"\n");
+    sandbox.run(&["config", "check", "--config", "typo.toml"]).fails(6, "did you mean `issuer`?");
+    sandbox.run(&["config", "check", "--config", "nowhere.toml"]).fails(2, "cannot read nowhere");
+}
+
+#[test]
+fn every_value_is_shown_with_its_source_and_no_secret() {
+    let sandbox = Sandbox::new();
+    sandbox.write("munjigi.toml", &format!("{}hashing.threads = 2\n", good()));
+    let shown = sandbox
+        .command(&["config", "show", "--output", "json"])
+        .env("MUNJIGI_DATABASE", "postgres://munjigi:hunter2@db.example/munjigi")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(!text.contains("hunter2") && !text.contains(KEY), "{text}");
+    let shown: Value = serde_json::from_str(&text).unwrap();
+    let of = |key: &str| {
+        let items = shown["items"].as_array().unwrap();
+        let item = items.iter().find(|item| item["key"] == key).unwrap();
+        (item["value"].clone(), item["source"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(of("issuer"), (json!("https://auth.example"), "file".into()));
+    assert_eq!(of("hashing.threads"), (json!(2), "file".into()));
+    assert_eq!(of("keys.encryption_key"), (json!("(hidden)"), "file".into()));
+    let database = json!("postgres://(hidden)@db.example/munjigi");
+    assert_eq!(of("database"), (database, "environment".into()));
+    assert_eq!(of("listen"), (json!("127.0.0.1:8000"), "default".into()));
+}
+
+#[test]
+fn a_command_finds_its_database_by_flag_file_or_environment() {
+    let sandbox = Sandbox::new();
+    sandbox.run(&["roles", "list"]).fails(2, "which database?");
+    assert_eq!(sandbox.files(), Vec::<String>::new());
+
+    sandbox.write("other.toml", "database = \"sqlite:by-file.db\"\n");
+    assert_eq!(sandbox.run(&["roles", "list", "--config", "other.toml"]).code, 0);
+    assert!(sandbox.path("by-file.db").exists());
+
+    let named =
+        sandbox.command(&["roles", "list"]).env("MUNJIGI_DATABASE", "sqlite:by-env.db").output();
+    assert!(named.unwrap().status.success() && sandbox.path("by-env.db").exists());
+
+    let both = ["roles", "--database", "sqlite:by-flag.db", "list", "--config", "other.toml"];
+    assert_eq!(sandbox.run(&both).code, 0);
+    assert!(sandbox.path("by-flag.db").exists(), "the flag wins");
+
+    sandbox.write("munjigi.toml", "database_file = \"url\"\n");
+    sandbox.write("url", "sqlite:by-url.db\n");
+    assert_eq!(sandbox.run(&["roles", "list"]).code, 0);
+    assert!(sandbox.path("by-url.db").exists());
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_unreachable() {
+    let sandbox = Sandbox::new();
+    for url in ["sqlite:no/such/directory/x.db", "postgres://127.0.0.1:1/munjigi"] {
+        sandbox.run(&["users", "list", "--database", url]).fails(7, "unavailable");
+    }
+    let wrong = sandbox.run(&["users", "list", "--database", "mysql://u:hunter2@h/d"]);
+    wrong.fails(2, "a database is");
+    assert!(!wrong.stderr.contains("hunter2"), "{wrong:?}");
+    sandbox.run(&["users", "list", "--database", "sqlite::memory:"]).fails(2, "in memory");
+    sandbox
+        .write("text", "this is no database, however long it is looked at\n".repeat(100).as_str());
+    assert_eq!(sandbox.run(&["users", "list", "--database", "sqlite:text"]).code, 7);
+}

@@ -1,0 +1,23 @@
+//! The binary as people and programs use it: real processes, real files, real sockets of this
+//! machine. Each test has a directory of its own, and no environment but what it says.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::as_conversions,
+    reason = "tests"
+)]
+
+mod audit;
+mod clients;
+mod configuration;
+mod dev;
+mod keys;
+mod people;
+mod postgres;
+mod registry;
+mod sandbox;
+mod serve;
+mod shell;
+mod tokens;
