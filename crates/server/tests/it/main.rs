@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod accounts;
+mod cast;
 mod harness;
 mod refresh;
 mod story;
