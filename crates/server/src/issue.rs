@@ -89,9 +89,7 @@ pub fn audiences<'r>(
     let asked: BTreeSet<Audience> = resources.map(own).collect();
     if asked.is_empty() {
         // An API that was deleted or disabled since is left out; the token is not for it.
-        let live =
-            |name: &Audience| snapshot.apis.get(name).is_some_and(|api| api.disabled_at.is_none());
-        return Ok(listed.into_iter().filter(live).collect());
+        return Ok(listed.into_iter().filter(|name| snapshot.is_live(name)).collect());
     }
     if asked.len() > MAX_RESOURCES {
         return Err(refuse("at most 8 resources can be asked for at once"));

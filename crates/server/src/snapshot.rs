@@ -130,6 +130,11 @@ impl Snapshot {
         fitting.next().is_none().then(|| Arc::clone(only))
     }
 
+    /// Whether there is such an API, and tokens are issued for it.
+    pub fn is_live(&self, audience: &str) -> bool {
+        self.apis.get(audience).is_some_and(|api| api.disabled_at.is_none())
+    }
+
     /// The longest life of any access token: how long a revocation has to be remembered.
     pub fn longest_ttl(&self) -> Span {
         let ttls = self.apis.values().filter_map(|api| api.access_ttl);

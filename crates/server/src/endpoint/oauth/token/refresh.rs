@@ -1,9 +1,11 @@
 //! The `refresh_token` grant (RFC 6749 §6): rotation that never logs out the innocent, and catches
 //! the thief.
 
+use std::sync::Arc;
+
 use munjigi_core::account::user::User;
 use munjigi_core::audit::{Actor, Event, Kind};
-use munjigi_core::oauth::api::Audience;
+use munjigi_core::oauth::api::{Audience, Target};
 use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::{Circumstances, Grant, Lifetimes, Presented};
@@ -19,6 +21,7 @@ use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::reply::oauth::OAuthError;
+use crate::snapshot::Snapshot;
 
 /// What a refresh comes to.
 #[derive(Clone)]
@@ -34,12 +37,13 @@ struct Renewed {
     grant: Grant,
     user: User,
     scope: Scope,
-    audiences: Vec<Audience>,
+    target: Target,
 }
 
 /// What the transaction needs besides the rows.
 #[derive(Clone)]
 struct Rotation {
+    snapshot: Arc<Snapshot>,
     asked_scope: Option<Scope>,
     asked_resources: Vec<Audience>,
     presented: RefreshToken,
@@ -65,6 +69,7 @@ pub async fn refresh(
     let theft = context.event(Kind::RefreshReused, Actor::Client(client.id.clone()))?;
     let theft = theft.subject(presented.user_id).client(client.id.clone());
     let rotation = Rotation {
+        snapshot: Arc::clone(&snapshot),
         asked_scope: parse_scope(asked.scope.as_deref())?,
         asked_resources: asked.resources,
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
@@ -81,7 +86,7 @@ pub async fn refresh(
     };
     let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
 
-    let Renewed { grant, user, scope, audiences } = match outcome {
+    let Renewed { grant, user, scope, target } = match outcome {
         Refreshed::With(renewed) => *renewed,
         Refreshed::Stolen(revocation) => {
             app.take_over(&revocation);
@@ -90,7 +95,6 @@ pub async fn refresh(
         Refreshed::Refuse(refusal) => return Err(refusal.into()),
     };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
-    let target = issue::target_of(&snapshot, &audiences, now)?;
     let token = UserToken { target: &target, scope: &scope, now };
     Ok(issue::response(app, &snapshot, &user, &grant, token)?)
 }
@@ -112,8 +116,9 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
     let around = Circumstances { client, standing, lifetimes: *lifetimes, now: *now };
     let meaning = grant.present(presented, &around);
     let renewed = match narrowed(rotation, &grant) {
-        Ok((scope, audiences)) => Renewed { grant, user, scope, audiences },
-        // More is asked for than was granted: nothing is spent by it, but a theft stays a theft.
+        Ok((scope, target)) => Renewed { grant, user, scope, target },
+        // More is asked for than was granted, or than there is by now: nothing is spent by it, but
+        // a theft stays a theft.
         Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
         Err(_) => return steal(tx, rotation),
     };
@@ -147,7 +152,7 @@ fn parse_scope(asked: Option<&str>) -> Result<Option<Scope>, OAuthRefusal> {
 }
 
 /// What the new access token may hold and whom it is for.
-fn narrowed(rotation: &Rotation, grant: &Grant) -> Result<(Scope, Vec<Audience>), OAuthRefusal> {
+fn narrowed(rotation: &Rotation, grant: &Grant) -> Result<(Scope, Target), OAuthRefusal> {
     let scope = match &rotation.asked_scope {
         None => grant.scope.clone(),
         Some(asked) if asked.within(&grant.scope) => asked.clone(),
@@ -163,6 +168,10 @@ fn narrowed(rotation: &Rotation, grant: &Grant) -> Result<(Scope, Vec<Audience>)
         let why = "the resource is not among those that were granted";
         return Err(OAuthRefusal::new(ErrorCode::InvalidTarget, why));
     }
-    let audiences = if asked.is_empty() { grant.audiences.clone() } else { asked.clone() };
-    Ok((scope, audiences))
+    let audiences = match asked.as_slice() {
+        // An API that was deleted or disabled since is left out: it ends nobody's other sign-ins.
+        [] => grant.audiences.iter().filter(|it| rotation.snapshot.is_live(it)).cloned().collect(),
+        asked => asked.to_vec(),
+    };
+    Ok((scope, issue::target_of(&rotation.snapshot, &audiences, rotation.now)?))
 }
