@@ -4,7 +4,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::{Object, RoleName};
+use munjigi_core::access::{Object, Permissions, RoleName};
 use munjigi_core::account::user::User;
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::Kind;
@@ -41,7 +41,11 @@ pub async fn list(
         _ => Err("is `enabled` or `disabled`"),
     })?;
     let role = query.parsed("role", str::parse::<RoleName>)?;
-    let text = query.take("search").map(|text| text.to_lowercase());
+    let text = query.parsed("search", |text| match text.contains(char::is_control) {
+        // No name holds one, and PostgreSQL takes no text with a NUL.
+        true => Err("has no control characters"),
+        false => Ok(text.to_lowercase()),
+    })?;
     query.finish()?;
     let (filter, inner) = (UserFilter { text, role, state }, app.clone());
 
@@ -111,7 +115,7 @@ pub async fn create(
 
     let write = move |tx: &mut Tx<'_>| {
         if given {
-            let carried = inner.snapshot().permissions(&user.roles);
+            let carried = carried(tx, &user.roles)?;
             caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried))?;
         }
         users::insert(tx, &user).map_err(taken)?;
@@ -139,10 +143,22 @@ fn id_of(text: &str) -> Result<UserId, Problem> {
     text.parse().map_err(|_| Problem::not_found("user"))
 }
 
+/// What these roles carry, by the database and not by what this node last saw of it; disabled
+/// roles too, since they may be enabled again, and then carry it for whoever has them.
+fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Permissions, StoreError> {
+    let mut all = Permissions::default();
+    for name in names {
+        if let Some(role) = roles::find(tx, name)? {
+            all.extend(&role.permissions);
+        }
+    }
+    Ok(all)
+}
+
 /// The account, if the caller may change it.
 fn writable(app: &App, admin: &Admin, tx: &mut Tx<'_>, id: &UserId) -> Result<User, Undone> {
     let user = users::find(tx, id)?.ok_or_else(|| Problem::not_found("user"))?;
-    let permissions = app.snapshot().permissions(&user.roles);
+    let permissions = carried(tx, &user.roles)?;
     admin.check(app, tx, USERS_WRITE, Object::User { id: *id, permissions: &permissions })?;
     Ok(user)
 }
@@ -315,7 +331,7 @@ pub async fn set_roles(
         if touched.is_empty() {
             return Ok(Done::Same((user, None)));
         }
-        let carried = inner.snapshot().permissions(&touched);
+        let carried = carried(tx, &touched)?;
         caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried))?;
         roles::replace_for(tx, &id, &wanted, ending.now).map_err(taken)?;
         let lost = user.roles.iter().any(|role| !wanted.contains(role));
