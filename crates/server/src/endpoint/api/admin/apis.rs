@@ -130,6 +130,12 @@ fn unknown_client() -> Undone {
     Undone::Refused(Problem::member("/client_id", "unknown_client", "is no client"))
 }
 
+/// The audience in a path. What cannot be one is no API, and never reaches the database: PostgreSQL
+/// takes no text with a NUL.
+fn audience_of(text: &str) -> Result<Audience, Problem> {
+    parse_audience(text).map_err(|_| Problem::not_found("API"))
+}
+
 fn found(api: Option<Api>) -> Result<Api, Problem> {
     api.ok_or_else(|| Problem::not_found("API"))
 }
@@ -140,7 +146,7 @@ pub async fn show(
     admin: Admin,
     Path(audience): Path<String>,
 ) -> Result<Response, Problem> {
-    let inner = app.clone();
+    let (audience, inner) = (audience_of(&audience)?, app.clone());
 
     let api = app.store.read(move |tx| {
         admin.check(&inner, tx, APIS_READ, Object::Collection)?;
@@ -166,6 +172,7 @@ pub async fn change(
     Path(audience): Path<String>,
     Json(ApiChange(said)): Json<ApiChange>,
 ) -> Result<Response, Problem> {
+    let audience = audience_of(&audience)?;
     let event = admin.event(Kind::ApiUpdated)?.with("audience", &audience);
 
     let write = move |tx: &mut Tx<'_>| {
@@ -199,7 +206,7 @@ pub async fn disable(
     admin: Admin,
     Path(audience): Path<String>,
 ) -> Result<Response, Problem> {
-    let now = admin.context.now;
+    let (audience, now) = (audience_of(&audience)?, admin.context.now);
     let event = admin.event(Kind::ApiDisabled)?.with("audience", &audience);
 
     let write = move |tx: &mut Tx<'_>| {
@@ -220,6 +227,7 @@ pub async fn enable(
     admin: Admin,
     Path(audience): Path<String>,
 ) -> Result<Response, Problem> {
+    let audience = audience_of(&audience)?;
     let event = admin.event(Kind::ApiEnabled)?.with("audience", &audience);
 
     let write = move |tx: &mut Tx<'_>| {
@@ -240,6 +248,7 @@ pub async fn delete(
     admin: Admin,
     Path(audience): Path<String>,
 ) -> Result<Response, Problem> {
+    let audience = audience_of(&audience)?;
     let event = admin.event(Kind::ApiDeleted)?.with("audience", &audience);
 
     let write = move |tx: &mut Tx<'_>| {
