@@ -1,6 +1,7 @@
 //! The claims of a JWT (RFC 7519 §4), of an access token (RFC 9068 §2.2) and of an ID token, typed.
 //! A claim of the wrong type is an error, never a claim that is absent (CVE-2026-25537).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::ser::SerializeMap;
@@ -149,7 +150,14 @@ impl Record for Claims {
                 let date = reader.number_as_written()?.and_then(numeric_date);
                 self.put_date(claim, date)
             }
-            _ => self.put(claim, reader.value()?),
+            "scope" => {
+                let text = reader.text()?;
+                text.map(|text| self.scope = Scopes::parse(&text))
+            }
+            "amr" | "roles" | "groups" | "permissions" | "aud" | "cnf" => {
+                self.put(claim, reader.value()?)
+            }
+            _ => self.put_text(claim, reader.text()?.map(Cow::into_owned)),
         };
         if is_right.is_none() {
             reader.note(Error::ClaimType { claim });
@@ -174,22 +182,29 @@ impl Claims {
         date.map(drop)
     }
 
+    fn put_text(&mut self, claim: &str, text: Option<String>) -> Option<()> {
+        let is_right = text.is_some();
+        let place = match claim {
+            "iss" => &mut self.iss,
+            "sub" => &mut self.sub,
+            "jti" => &mut self.jti,
+            "client_id" => &mut self.client_id,
+            "sid" => &mut self.sid,
+            "gid" => &mut self.gid,
+            _ => &mut self.acr,
+        };
+        *place = text;
+        is_right.then_some(())
+    }
+
     /// `None` if the value is not of the claim's type.
     fn put(&mut self, claim: &str, value: Value) -> Option<()> {
         match claim {
-            "iss" => self.iss = Some(text(value)?),
-            "sub" => self.sub = Some(text(value)?),
             // RFC 7519 §4.1.3: an array, or one string where there is one.
             "aud" => match value {
                 Value::String(one) => self.aud = vec![one],
                 many => self.aud = texts(many)?,
             },
-            "jti" => self.jti = Some(text(value)?),
-            "client_id" => self.client_id = Some(text(value)?),
-            "scope" => self.scope = Scopes::parse(&text(value)?),
-            "sid" => self.sid = Some(text(value)?),
-            "gid" => self.gid = Some(text(value)?),
-            "acr" => self.acr = Some(text(value)?),
             "amr" => self.amr = texts(value)?,
             "roles" => self.roles = texts(value)?,
             "groups" => self.groups = texts(value)?,

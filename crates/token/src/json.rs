@@ -87,6 +87,14 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Reads a value that should be a string. `None` if it is another value.
+    pub fn text(&mut self) -> Result<Option<Cow<'t, str>>, Error> {
+        match self.text.as_bytes().first() {
+            Some(b'"') => self.string().map(Some),
+            _ => self.value().map(|_| None),
+        }
+    }
+
     /// Reads a value that should be a number: as it is written, before anything rounds it. `None`
     /// if it is another value.
     pub fn number_as_written(&mut self) -> Result<Option<&'t str>, Error> {
@@ -170,6 +178,10 @@ impl<'t> Reader<'t> {
     }
 
     fn skip_space(&mut self) {
+        // Nobody who signs writes any.
+        if !matches!(self.text.as_bytes().first(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            return;
+        }
         self.text = self.text.trim_start_matches([' ', '\t', '\n', '\r']);
     }
 
@@ -199,8 +211,7 @@ impl<'t> Reader<'t> {
 
     /// Up to a quotation mark or an escape. Control characters have to be escaped.
     fn plain_text(&mut self) -> Result<&'t str, Error> {
-        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-        let end = self.text.as_bytes().iter().position(ends).ok_or(Error::BadJson)?;
+        let end = plain_len(self.text.as_bytes()).ok_or(Error::BadJson)?;
         self.take(end)
     }
 
@@ -279,6 +290,31 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// How many bytes come before the first quotation mark, backslash or control character.
+fn plain_len(bytes: &[u8]) -> Option<usize> {
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut len = 0_usize;
+    for word in words {
+        if holds_end(u64::from_le_bytes(*word)) {
+            return word.iter().position(ends).map(|at| len.saturating_add(at));
+        }
+        len = len.saturating_add(8);
+    }
+    rest.iter().position(ends).map(|at| len.saturating_add(at))
+}
+
+/// Whether one of eight bytes ends plain text; all of them looked at together.
+fn holds_end(word: u64) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The high bit of each byte that is below `limit` (up to 0x80) is set. One above such a byte
+    // may be set too, so that this says whether, not where.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES.wrapping_mul(limit)) & !word & HIGH;
+    let equal = |byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    below(word, 0x20) | equal(b'"') | equal(b'\\') != 0
+}
+
 /// An integer where 64 bits hold it, else a double.
 fn number(text: &str) -> Result<Value, Error> {
     if let Ok(positive) = text.parse::<u64>() {
@@ -306,6 +342,19 @@ mod tests {
         let text = r#" {"a":[1,-2,3.5,"é",true,null,{"b":{}}],"c":{"a":1}} "#;
         let plain: Map<String, Value> = serde_json::from_str(text).unwrap();
         assert_eq!(object(text.as_bytes()), Ok(plain));
+    }
+
+    #[test]
+    fn eight_bytes_at_a_time_end_where_single_bytes_do() {
+        for byte in 0..=u8::MAX {
+            for at in 0..24 {
+                let mut bytes = [b'a'; 24];
+                bytes[at] = byte;
+                let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+                assert_eq!(plain_len(&bytes), slow, "{byte} at {at}");
+            }
+        }
+        assert_eq!(plain_len("é\u{7f}\u{80}ÿ다라마바\"".as_bytes()), Some(19));
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Verified {
 
 #[derive(Default)]
 struct HeaderMembers {
-    alg: Option<String>,
+    alg: Option<Result<Algorithm, Error>>,
     kid: Option<String>,
     typ: Option<String>,
     cty: Option<String>,
@@ -137,18 +137,15 @@ impl Record for HeaderMembers {
     }
 
     fn read(&mut self, field: &'static str, reader: &mut Reader<'_>) -> Result<(), Error> {
-        let text = match reader.value()? {
-            Value::String(text) => Some(text),
-            _ => {
-                reader.note(Error::Malformed);
-                None
-            }
+        let Some(text) = reader.text()? else {
+            reader.note(Error::Malformed);
+            return Ok(());
         };
         match field {
-            "alg" => self.alg = text,
-            "kid" => self.kid = text,
-            "typ" => self.typ = text,
-            _ => self.cty = text,
+            "alg" => self.alg = Some(text.parse()),
+            "kid" => self.kid = Some(text.into_owned()),
+            "typ" => self.typ = Some(text.into_owned()),
+            _ => self.cty = Some(text.into_owned()),
         }
         Ok(())
     }
@@ -161,7 +158,7 @@ impl Record for HeaderMembers {
 impl Header {
     fn parse(json: &[u8]) -> Result<Self, Error> {
         let members: HeaderMembers = json::record(json)?;
-        let alg = members.alg.ok_or(Error::Malformed)?.parse()?;
+        let alg = members.alg.ok_or(Error::Malformed)??;
         // RFC 7515 §4.1.11: what is critical has to be understood, and nothing is understood here.
         // RFC 7797 §7: `b64` changes what is signed, whether or not it is named as critical.
         if members.rest.contains_key("crit") || members.rest.contains_key("b64") {
