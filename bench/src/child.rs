@@ -1,0 +1,207 @@
+//! The two servers that are measured, each in a process of its own, so that its processor time is
+//! its own: a bare axum hello, and ours. A line on standard input is answered with a line of
+//! figures; the end of it ends the process.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::routing::get;
+use axum::{Json, Router};
+use munjigi_server::{App, Clock, Config, EncryptionKey, Mode, demo, jobs, router, serve};
+use munjigi_store::{DatabaseUrl, Statistics};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::load::population::{self, Population};
+use crate::{Arguments, clock};
+
+/// The issuer of the measured server, whatever its port.
+pub const ISSUER: &str = "http://localhost:8000";
+
+/// A server in a process of its own, as its parent sees it. It ends with this value.
+pub struct Child {
+    process: std::process::Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    /// What it said when it was ready.
+    pub ready: Value,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// What a server has used and done since it began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report {
+    pub cpu: Duration,
+    pub writes: u64,
+    pub commits: u64,
+    pub retries: u64,
+}
+
+impl Child {
+    /// Starts this program again as `child-hello` or `child-server`.
+    pub fn start(words: &[&str]) -> Self {
+        let program = std::env::current_exe().unwrap();
+        let mut command = Command::new(program);
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let questions = process.stdin.take();
+        let mut answers = BufReader::new(process.stdout.take().unwrap());
+        let ready = read_line(&mut answers);
+        let port = u16::try_from(ready["port"].as_u64().unwrap()).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self { process, questions, answers, ready, address }
+    }
+
+    /// A bare axum hello.
+    pub fn hello() -> Self {
+        Self::start(&["child-hello"])
+    }
+
+    /// What it has used and done until now.
+    pub fn report(&mut self) -> Report {
+        self.questions.as_mut().unwrap().write_all(b"report\n").unwrap();
+        let said = read_line(&mut self.answers);
+        let number = |name: &str| said[name].as_u64().unwrap_or_default();
+        Report {
+            cpu: Duration::from_nanos(number("cpu_ns")),
+            writes: number("writes"),
+            commits: number("commits"),
+            retries: number("retries"),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop(self.questions.take());
+        drop(self.process.wait());
+    }
+}
+
+fn read_line(from: &mut BufReader<ChildStdout>) -> Value {
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).expect("the measured server ended")
+}
+
+/// Resident memory of a process in KiB: now, and at its peak.
+pub fn memory(id: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
+}
+
+/// Keeps the calling thread, and those that it starts, on one core.
+pub fn stay_on_core(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core);
+    sched_setaffinity(None, &set).unwrap();
+}
+
+fn runtime(arguments: &Arguments) -> Runtime {
+    if let Some(core) = arguments.find("--core") {
+        stay_on_core(core.parse().unwrap());
+    }
+    let workers = arguments.number("--workers", 2);
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
+}
+
+/// H: the least that an HTTP server does. GET answers; POST reads the body and answers.
+pub fn hello(arguments: &Arguments) {
+    runtime(arguments).block_on(async {
+        let greet = async || Json(json!({"hello": "world"}));
+        let read = async |body: Bytes| Json(json!({"hello": body.len()}));
+        let router = Router::new().route("/", get(greet).post(read));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        say(&json!({"port": listener.local_addr().unwrap().port()}));
+        let served = axum::serve(listener, router).into_future();
+        tokio::select! { _ = served => {}, () = answer(Statistics::default) => {} }
+    });
+}
+
+/// The product: its router, its way of serving, its jobs.
+pub fn server(arguments: &Arguments) {
+    runtime(arguments).block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = App::start(config(arguments, address), Clock::system()).await.unwrap();
+        demo::ensure(&app).await.unwrap();
+        jobs::start(&app);
+        let size = arguments.number("--users", 0)..arguments.number("--grants", 0);
+        let people = Population { users: size.start, grants: size.end };
+        let refresh_tokens = population::fill(&app, people).await;
+        let demo = demo::demo_clients(&app).unwrap();
+        let secret = demo.iter().find_map(|it| it.secret.as_ref()).unwrap().reveal().to_owned();
+        say(&json!({
+            "port": address.port(), "secret": secret, "refresh_tokens": refresh_tokens,
+        }));
+        let stop = answer(|| app.store.statistics());
+        tokio::select! {
+            () = serve::serve(vec![listener], router(&app), std::future::pending()) => {}
+            () = stop => {}
+        }
+    });
+    // What is under way is of no interest any more.
+    std::process::exit(0);
+}
+
+fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
+    let database = match arguments.find("--database") {
+        None => DatabaseUrl::SqliteMemory,
+        Some(text) if text.starts_with("postgres") => DatabaseUrl::Postgres(text.to_owned()),
+        Some(path) => DatabaseUrl::SqliteFile(Path::new(path).to_owned()),
+    };
+    Config {
+        mode: Mode::Serve,
+        issuer: ISSUER.to_owned(),
+        listen,
+        database,
+        encryption_key: Arc::new(EncryptionKey::from_bytes(&[7; 32]).unwrap()),
+        trusted_proxies: vec![],
+        access_ttl: None,
+        hashing_threads: arguments.number("--hashing", 1),
+        log_format: munjigi_server::config::LogFormat::Text,
+        metrics_listen: None,
+    }
+}
+
+fn say(value: &Value) {
+    println!("{value}");
+    std::io::stdout().flush().unwrap();
+}
+
+/// Answers every line with a report, until there are no more.
+async fn answer(statistics: impl Fn() -> Statistics) {
+    let (sender, mut lines) = tokio::sync::mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            let Ok(line) = line else { return };
+            if sender.blocking_send(line).is_err() {
+                return;
+            }
+        }
+    });
+    while lines.recv().await.is_some() {
+        let Statistics { writes, commits, retries, .. } = statistics();
+        let cpu = u64::try_from(clock::of_process().as_nanos()).unwrap();
+        say(&json!({
+            "cpu_ns": cpu, "writes": writes, "commits": commits, "retries": retries,
+        }));
+    }
+}

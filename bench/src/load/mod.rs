@@ -1,0 +1,143 @@
+//! `load`: scenarios against real servers in processes of their own, on loopback. Each prints what
+//! it measured beside its bound of the same run.
+
+mod client;
+mod figure;
+mod growth;
+mod http;
+mod isolation;
+mod measure;
+pub mod population;
+mod rows;
+mod sign_in;
+mod start;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use munjigi_store::DatabaseUrl;
+use munjigi_store::testing::Database;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+use self::figure::Figure;
+use self::measure::Measure;
+use crate::Arguments;
+
+const EVERY_RUN: [&str; 12] = [
+    "http",
+    "client-credentials",
+    "introspection",
+    "userinfo",
+    "refresh",
+    "sign-in",
+    "isolation",
+    "memory",
+    "start",
+    "size",
+    "refresh-postgres",
+    "sign-in-postgres",
+];
+
+/// Runs what was asked for.
+pub fn run(arguments: &Arguments) {
+    let names = arguments.names();
+    let names = if names.is_empty() { EVERY_RUN.to_vec() } else { names };
+    let mut figures = Vec::new();
+    for name in names {
+        let found = scenario(name, arguments);
+        if !arguments.has("--json") {
+            for figure in &found {
+                println!("{}", figure.text());
+            }
+        }
+        figures.extend(found);
+    }
+    if arguments.has("--json") {
+        let all: Vec<_> = figures.iter().map(Figure::json).collect();
+        println!("{}", json!(all));
+        return;
+    }
+    println!("\n{}", figure::HEAD);
+    for figure in figures {
+        println!("{}", figure.row());
+    }
+}
+
+fn scenario(name: &str, arguments: &Arguments) -> Vec<Figure> {
+    // Isolation is about cores: it keeps the client on one and the server on the other.
+    if name == "isolation" {
+        return std::thread::spawn(isolation::run).join().unwrap();
+    }
+    let mut measure = measure(arguments);
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        match name {
+            "http" => http::documents(&mut measure).await,
+            "client-credentials" => http::client_credentials(&mut measure).await,
+            "introspection" => http::introspection(&mut measure).await,
+            "userinfo" => http::userinfo(&mut measure).await,
+            "refresh" => http::refresh(&mut measure, Place::sqlite()).await,
+            "sign-in" => sign_in::rate(&measure, Place::sqlite()).await,
+            "memory" => sign_in::waiting().await,
+            "start" => start::run(&program(arguments)).await,
+            "size" => start::size(&program(arguments)),
+            "refresh-postgres" => match Place::postgres().await {
+                Some(place) => http::refresh(&mut measure, place).await,
+                None => Vec::new(),
+            },
+            "sign-in-postgres" => match Place::postgres().await {
+                Some(place) => sign_in::rate(&measure, place).await,
+                None => Vec::new(),
+            },
+            "growth" => growth::run(&[Place::sqlite(), Place::sqlite()], rows(arguments)).await,
+            "growth-postgres" => match (Place::postgres().await, Place::postgres().await) {
+                (Some(small), Some(large)) => growth::run(&[small, large], rows(arguments)).await,
+                _ => Vec::new(),
+            },
+            other => panic!("there is no scenario `{other}`"),
+        }
+    })
+}
+
+fn rows(arguments: &Arguments) -> usize {
+    arguments.number("--rows", 1_000_000)
+}
+
+fn measure(arguments: &Arguments) -> Measure {
+    let connections = arguments.find("--connections").unwrap_or("16,64");
+    let connections = connections.split(',').map(|text| text.parse().unwrap()).collect();
+    let window = Duration::from_millis(arguments.number("--window", 400) as u64);
+    Measure::new(arguments.number("--pairs", 12), window, connections)
+}
+
+/// The product's own program: the one beside this one, unless another is named.
+fn program(arguments: &Arguments) -> PathBuf {
+    let beside = || std::env::current_exe().unwrap().with_file_name("munjigi");
+    let program = arguments.find("--munjigi").map_or_else(beside, PathBuf::from);
+    assert!(program.is_file(), "{} is not there: build it, or name it", program.display());
+    program
+}
+
+/// A fresh database of either kind; it goes with this value.
+pub struct Place {
+    url: String,
+    kind: &'static str,
+    _directory: Option<TempDir>,
+    _database: Option<Database>,
+}
+
+impl Place {
+    fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let url = directory.path().join("munjigi.db").display().to_string();
+        Self { url, kind: "sqlite", _directory: Some(directory), _database: None }
+    }
+
+    async fn postgres() -> Option<Self> {
+        let database = Database::postgres().await?;
+        let DatabaseUrl::Postgres(url) = database.url().clone() else { return None };
+        Some(Self { url, kind: "postgres", _directory: None, _database: Some(database) })
+    }
+}
