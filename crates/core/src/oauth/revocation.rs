@@ -60,10 +60,16 @@ impl Revocation {
     ///
     /// `iat` has whole seconds, so `not_before` is the *next* second: a token of this very second
     /// is dead too. Tokens issued later in this second are given that next second as their `iat`.
+    ///
+    /// A grant or a session that ended never comes back: whatever names it is dead, and a token
+    /// that was given a later `iat`, because of another revocation in this very second, too.
     pub fn now(kind: Kind, key: impl ToString, now: Timestamp, longest_ttl: Span) -> Self {
-        let not_before = now.as_seconds().saturating_add(1);
         // One minute more than the longest life covers the leeway of verifiers.
         let until = now.plus(longest_ttl).plus(Span::from_minutes(1));
+        let not_before = match kind {
+            Kind::Grant | Kind::Session => until.as_seconds(),
+            Kind::User | Kind::Client | Kind::Key => now.as_seconds().saturating_add(1),
+        };
         Self { seq: 0, kind, key: key.to_string(), not_before, until }
     }
 }
@@ -78,6 +84,15 @@ mod tests {
         let revocation = Revocation::now(Kind::User, "u", now, Span::from_minutes(10));
         assert!(now.as_seconds() < revocation.not_before);
         assert_eq!(revocation.until, Timestamp::from_millis(5_900 + 11 * 60_000));
+    }
+
+    #[test]
+    fn nothing_of_a_grant_or_session_is_ever_alive_again() {
+        let now = Timestamp::from_millis(5_900);
+        for kind in [Kind::Grant, Kind::Session] {
+            let revocation = Revocation::now(kind, "x", now, Span::from_minutes(10));
+            assert_eq!(revocation.not_before, revocation.until.as_seconds());
+        }
     }
 
     #[test]
