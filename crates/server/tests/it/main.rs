@@ -9,8 +9,11 @@
 )]
 
 mod accounts;
+mod admin;
 mod cast;
 mod harness;
+mod introspection;
+mod openapi;
 mod refresh;
 mod story;
 mod token;
