@@ -99,8 +99,17 @@ pub async fn jwks(State(app): State<App>, headers: HeaderMap) -> Response {
     answer(&app.snapshot().jwks, &headers)
 }
 
+/// RFC 9110 §13.1.2: a list of tags, compared weakly (a proxy that compresses makes them weak), or
+/// `*` for any.
+fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let tags = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let mut strong = tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag));
+    strong.any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+}
+
 fn answer(document: &Document, headers: &HeaderMap) -> Response {
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| *known == document.etag);
+    let known = is_known(headers, &document.etag);
     let mut response = match known {
         true => Response::default(),
         false => Response::new(document.body.clone().into()),
