@@ -13,6 +13,7 @@ mod admin;
 mod cast;
 mod harness;
 mod introspection;
+mod metadata;
 mod openapi;
 mod refresh;
 mod story;
