@@ -29,6 +29,7 @@ mod hashing;
 mod issue;
 pub mod jobs;
 pub mod keys;
+mod opening;
 pub mod operate;
 mod profile_change;
 pub mod random;

@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use crate::opening::Opening;
+
 /// How long the head of a request may take to arrive, and how long a connection may idle.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 /// How much room the head of a request has, in bytes.
@@ -125,5 +127,6 @@ fn connect(
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
     });
+    let stream = Opening::within(HEADER_DEADLINE, stream);
     server.builder.serve_connection(TokioIo::new(stream), service).into_owned()
 }

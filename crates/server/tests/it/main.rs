@@ -16,5 +16,6 @@ mod introspection;
 mod metadata;
 mod openapi;
 mod refresh;
+mod serve;
 mod story;
 mod token;
