@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -12,6 +12,7 @@ use utoipa_swagger_ui::oauth::Config as OAuthConfig;
 
 use crate::app::App;
 use crate::config::Mode;
+use crate::extract::path::Path;
 use crate::reply;
 use crate::reply::problem::Problem;
 

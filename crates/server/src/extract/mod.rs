@@ -4,6 +4,7 @@ pub mod caller;
 pub mod client_auth;
 pub mod form;
 pub mod json;
+pub mod path;
 pub mod query;
 
 use std::time::Duration;

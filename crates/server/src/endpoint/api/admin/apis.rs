@@ -1,6 +1,6 @@
 //! `/api/v1/admin/apis`. An audience is a URI: in the path it is percent-encoded.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::Object;
@@ -16,6 +16,7 @@ use crate::builtin::{APIS_READ, APIS_WRITE};
 use crate::endpoint::api::admin::{Done, page, shown};
 use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
+use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::registry::{parse_name, show_api};
 use crate::reply::problem::{Problem, Undone};

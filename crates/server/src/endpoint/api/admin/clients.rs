@@ -1,6 +1,6 @@
 //! `/api/v1/admin/clients`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::Object;
@@ -20,6 +20,7 @@ use crate::builtin::{CLIENTS_READ, CLIENTS_WRITE};
 use crate::endpoint::api::admin::{Done, page, shown, take_over};
 use crate::extract::caller::Admin;
 use crate::extract::json::{FromMembers, Json, Members};
+use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::random;
 use crate::registry::{

@@ -1,6 +1,6 @@
 //! `/api/v1/admin/roles`. Nobody gives a role what they do not have themselves.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::{Object, Permission, Permissions, Role, RoleName};
@@ -13,6 +13,7 @@ use crate::builtin::{ROLES_READ, ROLES_WRITE};
 use crate::endpoint::api::admin::{Done, page, shown};
 use crate::extract::caller::Admin;
 use crate::extract::json::{FromMembers, Json, Members};
+use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::registry::{is_builtin, show_role};
 use crate::reply::problem::{Problem, Undone};

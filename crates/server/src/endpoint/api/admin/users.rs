@@ -1,7 +1,7 @@
 //! `/api/v1/admin/users`: other people's accounts, for those with `users:read` and `users:write`
 //! (the tutorials' HR), and nobody who may do more than they themselves.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::{Object, Permissions, RoleName};
@@ -19,6 +19,7 @@ use crate::builtin::{ROLES_WRITE, USERS_READ, USERS_WRITE};
 use crate::endpoint::api::admin::{Done, damaged, page, shown, take_over};
 use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
+use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::profile_change::ProfileChange;
 use crate::random;

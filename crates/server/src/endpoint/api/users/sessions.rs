@@ -1,6 +1,6 @@
 //! `/api/v1/users/me/sessions`: where one is signed in, and a way to end each.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::account::user::Session;
@@ -14,6 +14,7 @@ use crate::accounts::rfc3339;
 use crate::app::App;
 use crate::ending::Ending;
 use crate::extract::caller::{SignedIn, load, over};
+use crate::extract::path::Path;
 use crate::reply::problem::Problem;
 use crate::reply::{self, nothing};
 
