@@ -145,6 +145,37 @@ pub async fn prepare_all(
         .await
 }
 
+/// How many rows each table has, and what changes when a row does: the same before and after
+/// something that must write nothing. The audit trail comes last.
+pub async fn contents(store: &Store) -> Result<Vec<(&'static str, i64)>> {
+    macro_rules! counted {
+        ($($table:literal)*) => {
+            [$(($table, concat!("SELECT COUNT(*) FROM ", $table))),*]
+        };
+    }
+    const COUNTED: &[(&str, &str)] = &counted!(
+        "user_" "password" "role" "user_role" "client" "client_secret" "api" "session" "grant_"
+        "key" "setting" "revocation" "throttle"
+    );
+    const CHANGED: &[(&str, &str)] = &[
+        ("counters", "SELECT CAST(SUM(value) AS BIGINT) FROM counter"),
+        ("profiles", "SELECT CAST(SUM(updated_at) AS BIGINT) FROM user_"),
+        ("hashes", "SELECT CAST(SUM(updated_at) AS BIGINT) FROM password"),
+        ("generations", "SELECT CAST(COALESCE(SUM(generation), 0) AS BIGINT) FROM grant_"),
+        ("audit", "SELECT COUNT(*) FROM audit"),
+    ];
+    let read = |tx: &mut ReadTx<'_>| {
+        let all = COUNTED.iter().chain(CHANGED);
+        let count = |(name, sql): &(&'static str, &'static str)| {
+            let row = tx.find_row(sql, Vec::new())?;
+            let row = row.ok_or_else(|| StoreError::Corrupt("no count".to_owned()))?;
+            Ok((*name, row.at(0)?))
+        };
+        all.map(count).collect::<Result<Vec<_>>>()
+    };
+    store.read(read).await
+}
+
 /// A number that no other test of this process has.
 pub(crate) fn next_number() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);

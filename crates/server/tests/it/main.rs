@@ -10,6 +10,7 @@
 
 mod accounts;
 mod admin;
+mod bad_input;
 mod cast;
 mod harness;
 mod introspection;
