@@ -530,3 +530,33 @@ async fn only_a_persons_own_access_token_for_this_server_opens_an_account() {
     app.refresh(&tokens.access).await.expect(400);
     app.read_as(ME, &tokens.access).await.expect(200);
 }
+
+/// `architecture.md`, Passwords and load: what cannot be hashed in time is put off, for accounts that
+/// exist and for those that do not alike, and nothing else waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_ins_beyond_what_can_be_hashed_are_put_off_alike() {
+    let app = TestApp::start().await;
+    let token = app.sign_in(JUN).await.access;
+    let mut under_way = Vec::new();
+    for number in 0..150 {
+        let app = app.clone();
+        let body = json!({"username": format!("nobody{number}"), "password": PASSWORD});
+        under_way.push(tokio::spawn(async move { app.post(SIGN_IN, body).await }));
+    }
+    app.get("/.well-known/jwks.json").await.expect(200);
+    app.read_as(ME, &token).await.expect(200);
+
+    let mut seen = Vec::new();
+    for answer in under_way {
+        let answer = answer.await.unwrap();
+        if answer.status == 503 {
+            assert!(answer.header("retry-after").is_some(), "{}", answer.shown());
+        }
+        seen.push(answer.status.as_u16());
+    }
+
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [401, 503], "an account that does not exist costs a hash like any other");
+    app.sign_in(MINJI).await;
+}

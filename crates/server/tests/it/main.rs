@@ -12,6 +12,7 @@ mod accounts;
 mod admin;
 mod bad_input;
 mod cast;
+mod forged;
 mod harness;
 mod introspection;
 mod metadata;
