@@ -569,6 +569,24 @@ impl Numbers {
     fn bytes(&mut self, most: u64) -> Vec<u8> {
         (0..self.next() % most).map(|_| self.next().to_le_bytes()[0]).collect()
     }
+
+    /// An `Authorization` header: noise, a token of noise, a genuine one of which one character of
+    /// the signature is another one, or another scheme.
+    fn authorization(&mut self, genuine: &str, round: u32) -> Vec<u8> {
+        let mut header = match round % 4 {
+            0 => self.bytes(64),
+            1 => [b"Bearer ".to_vec(), self.bytes(64)].concat(),
+            2 => {
+                let mut header = format!("Bearer {genuine}").into_bytes();
+                let place = header.len() - 2 - usize::try_from(self.next() % 60).unwrap();
+                header[place] = if header[place] == b'A' { b'B' } else { b'A' };
+                header
+            }
+            _ => b"Basic AAAA".to_vec(),
+        };
+        header.retain(|byte| !matches!(byte, 0..=31 | 127));
+        header
+    }
 }
 
 /// Every route × random bytes as token, body and query: refused, with an id, and never a failure.
@@ -580,18 +598,7 @@ async fn random_bytes_make_no_route_fail() {
     let mut numbers = Numbers(7);
     for route in routes(Mode::Dev) {
         for round in 0..20 {
-            let mut token = match round % 4 {
-                0 => numbers.bytes(64),
-                1 => b"Bearer ".iter().copied().chain(numbers.bytes(64)).collect(),
-                2 => format!("Bearer {genuine}").into_bytes(),
-                _ => b"Basic AAAA".to_vec(),
-            };
-            if round % 4 == 2 {
-                // One character of the signature is another one.
-                let last = token.len() - 2 - usize::try_from(numbers.next() % 60).unwrap();
-                token[last] = if token[last] == b'A' { b'B' } else { b'A' };
-            }
-            token.retain(|byte| !matches!(byte, 0..=31 | 127));
+            let token = numbers.authorization(&genuine, round);
             let query: String = numbers.bytes(40).iter().map(|it| format!("%{it:02x}")).collect();
             let path = concrete(route.path, "x").replace("{*path}", "x");
             let content_type = if path.starts_with("/oauth2") { FORM } else { JSON };

@@ -1,5 +1,5 @@
-//! Tokens that only look genuine (JW-05, JW-06 and JW-07 of the attack kit): each claim wrong, signed
-//! by the server's own key, and right claims signed by others.
+//! Tokens that only look genuine (JW-05, JW-06 and JW-07 of the attack kit): each claim wrong,
+//! signed by the server's own key, and right claims signed by others.
 
 use munjigi_server::Rotation;
 use munjigi_token::{Algorithm, SigningKey};

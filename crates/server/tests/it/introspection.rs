@@ -2,7 +2,6 @@
 //! told what, and what is dead after which answer.
 
 use http::Method;
-use insta::assert_snapshot;
 use munjigi_store::each_backend;
 use serde_json::{Value, json};
 
@@ -251,7 +250,8 @@ async fn introspection_is_for_clients_that_prove_themselves() {
     assert_eq!(nobody.expect(400).text("/error"), "unauthorized_client");
     app.form_as(("web", "wrong"), INTROSPECT, &[token]).await.expect(401);
     let missing = app.form_as(app.web(), INTROSPECT, &[]).await.expect(400);
-    assert_snapshot!(missing.shown(), @r#"400 {"error":"invalid_request","error_description":"token is missing"}"#);
+    assert_eq!(missing.text("/error"), "invalid_request");
+    assert_eq!(missing.text("/error_description"), "token is missing");
     let missing = app.form(REVOKE, &[("client_id", "spa")]).await.expect(400);
     assert_eq!(missing.text("/error"), "invalid_request");
 }

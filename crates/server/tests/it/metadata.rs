@@ -246,7 +246,7 @@ each_backend! {
         assert_eq!(published(&app).await.len(), 2);
         app.advance(1);
         jobs::run(&app.app).await.unwrap();
-        assert_eq!(published(&app).await, [new.clone()]);
+        assert_eq!(published(&app).await, std::slice::from_ref(&new));
         assert_eq!(signer(&own_token(&app).await), new);
         let stored = app.app.store.read(munjigi_store::keys::all).await.unwrap();
         let destroyed = stored.iter().find(|key| key.kid == old).unwrap();

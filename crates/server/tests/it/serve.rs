@@ -184,7 +184,7 @@ async fn a_stop_lets_requests_under_way_finish_and_takes_no_others() {
         read_to_end(&mut other, CLOSED_WITHIN).unwrap();
         begun.0.send(()).unwrap();
         continued.1.recv().unwrap();
-        stream.write_all(body[5..].as_bytes()).unwrap();
+        stream.write_all(&body.as_bytes()[5..]).unwrap();
         let answer = read_to_end(&mut stream, CLOSED_WITHIN).unwrap();
         (answer, read_to_end(&mut idle, CLOSED_WITHIN))
     });
