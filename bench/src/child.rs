@@ -60,11 +60,6 @@ impl Child {
         Self { process, questions, answers, ready, address }
     }
 
-    /// A bare axum hello.
-    pub fn hello() -> Self {
-        Self::start(&["child-hello"])
-    }
-
     /// What it has used and done until now.
     pub fn report(&mut self) -> Report {
         self.questions.as_mut().unwrap().write_all(b"report\n").unwrap();

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 munjigi-bench ratios [--rounds N] [--pairs N]
 munjigi-bench load [SCENARIO…] [--pairs N] [--window MILLISECONDS] [--connections N,N]
-                   [--rows N] [--munjigi PATH] [--json]
+                   [--rows N] [--munjigi PATH] [--together] [--json]
 scenarios: http client-credentials introspection userinfo refresh sign-in isolation memory start
            refresh-postgres sign-in-postgres growth growth-postgres; without one, all but growth*";
 
@@ -69,7 +69,7 @@ impl Arguments {
         let mut words = self.0.iter().skip(1);
         while let Some(word) = words.next() {
             match word.strip_prefix("--") {
-                Some("json") => {}
+                Some("json" | "together") => {}
                 Some(_) => drop(words.next()),
                 None => names.push(word.as_str()),
             }

@@ -14,8 +14,9 @@ const FORM: &str = "grant_type=client_credentials&scope=events%3Aread+events%3Aw
 
 /// Hello itself (it shows the noise), JWKS and discovery.
 pub async fn documents(measure: &mut Measure) -> Vec<Figure> {
-    let (mut hello, mut other) = (Child::hello(), Child::hello());
-    let mut server = Child::start(&["child-server"]);
+    let (mut hello, mut other) = (measure.hello(), measure.hello());
+    let place = Place::sqlite();
+    let mut server = measure.server(&["--database", &place.url]);
     let bound = Bound { signatures: 0.0, rows: 0.0, factor: 1.15 };
     let mut figures = Vec::new();
     for connections in measure.connections.clone() {
@@ -48,8 +49,8 @@ pub async fn documents(measure: &mut Measure) -> Vec<Figure> {
 
 /// `client_credentials` with a secret in the header and ES256.
 pub async fn client_credentials(measure: &mut Measure) -> Vec<Figure> {
-    let (mut hello, place) = (Child::hello(), Place::sqlite());
-    let mut server = Child::start(&["child-server", "--database", &place.url]);
+    let (mut hello, place) = (measure.hello(), Place::sqlite());
+    let mut server = measure.server(&["--database", &place.url]);
     let credentials = credentials(&server);
     let mut figures = Vec::new();
     for connections in measure.connections.clone() {
@@ -73,7 +74,8 @@ pub async fn client_credentials(measure: &mut Measure) -> Vec<Figure> {
 
 /// Introspection of one access token by the API that it is for.
 pub async fn introspection(measure: &mut Measure) -> Vec<Figure> {
-    let mut server = Child::start(&["child-server"]);
+    let place = Place::sqlite();
+    let mut server = measure.server(&["--database", &place.url]);
     let credentials = credentials(&server);
     let body = format!("{}&resource={}", password_form("events%3Aread"), planner());
     let token = access_token(&server, &body).await;
@@ -86,7 +88,8 @@ pub async fn introspection(measure: &mut Measure) -> Vec<Figure> {
 
 /// UserInfo with one access token.
 pub async fn userinfo(measure: &mut Measure) -> Vec<Figure> {
-    let mut server = Child::start(&["child-server"]);
+    let place = Place::sqlite();
+    let mut server = measure.server(&["--database", &place.url]);
     let resource = ISSUER.replace(':', "%3A").replace('/', "%2F");
     let body = format!("{}&resource={resource}", password_form("openid+profile+email+roles"));
     let token = access_token(&server, &body).await;
@@ -96,18 +99,11 @@ pub async fn userinfo(measure: &mut Measure) -> Vec<Figure> {
 
 /// Refresh: every connection has a grant of its own and presents its newest token.
 pub async fn refresh(measure: &mut Measure, place: Place) -> Vec<Figure> {
-    let mut hello = Child::hello();
+    let mut hello = measure.hello();
     let most = measure.connections.iter().copied().max().unwrap();
     let grants = (most * 2).to_string();
-    let mut server = Child::start(&[
-        "child-server",
-        "--database",
-        &place.url,
-        "--users",
-        "1000",
-        "--grants",
-        &grants,
-    ]);
+    let mut server =
+        measure.server(&["--database", &place.url, "--users", "1000", "--grants", &grants]);
     let credentials = credentials(&server);
     let tokens = server.ready["refresh_tokens"].as_array().unwrap().clone();
     let mut tokens = tokens.iter().map(|token| token.as_str().unwrap().to_owned());
@@ -147,7 +143,7 @@ async fn warm(
     name: &str,
     (greeting, caller): (Caller, Caller),
 ) -> Vec<Figure> {
-    let mut hello = Child::hello();
+    let mut hello = measure.hello();
     let mut figures = Vec::new();
     for connections in measure.connections.clone() {
         let beside = Beside {

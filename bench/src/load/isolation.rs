@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Builder;
-
-use crate::child::{Child, stay_on_core};
+use crate::child::Child;
 use crate::load::client::{Caller, Connected, Window};
 use crate::load::figure::{Figure, Goal};
 use crate::load::{Place, http, sign_in};
@@ -18,18 +16,14 @@ const CONNECTIONS: usize = 4;
 const STORMING: usize = 8;
 
 /// JWKS and `client_credentials`, calm and in a storm.
-pub fn run() -> Vec<Figure> {
-    stay_on_core(1);
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let place = Place::sqlite();
-        let child = sign_in::server(&place, 1, &["--core", "0", "--workers", "1"]);
-        let jwks = Caller::get("/.well-known/jwks.json", None);
-        let token = http::token_request(&child);
-        let mut figures = under_storm(&child, "JWKS", jwks).await;
-        figures.extend(under_storm(&child, "client_credentials", token).await);
-        figures
-    })
+pub async fn run() -> Vec<Figure> {
+    let place = Place::sqlite();
+    let child = sign_in::server(&place, 1, &["--core", "0", "--workers", "1"]);
+    let jwks = Caller::get("/.well-known/jwks.json", None);
+    let token = http::token_request(&child);
+    let mut figures = under_storm(&child, "JWKS", jwks).await;
+    figures.extend(under_storm(&child, "client_credentials", token).await);
+    figures
 }
 
 async fn under_storm(child: &Child, name: &str, caller: Caller) -> Vec<Figure> {

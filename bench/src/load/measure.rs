@@ -19,8 +19,20 @@ pub struct Measure {
     window: Duration,
     /// With how many connections.
     pub connections: Vec<usize>,
+    /// Who runs where.
+    pub cores: Cores,
     subject: Subject,
     rows: Option<Rows>,
+}
+
+/// Where the servers and the client run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cores {
+    /// The servers on core 0 with one worker each, the client on core 1: no server pays for being
+    /// interrupted by its client.
+    Apart,
+    /// Everybody on all of them.
+    Together,
 }
 
 /// What is measured against what.
@@ -53,9 +65,26 @@ pub struct Sum {
 }
 
 impl Measure {
-    pub fn new(pairs: usize, window: Duration, connections: Vec<usize>) -> Self {
+    pub fn new(pairs: usize, window: Duration, (connections, cores): (Vec<usize>, Cores)) -> Self {
         let subject = Subject::new(Algorithm::Es256);
-        Self { pairs, window, connections, subject, rows: None }
+        Self { pairs, window, connections, cores, subject, rows: None }
+    }
+
+    /// A bare hello, where servers run.
+    pub fn hello(&self) -> Child {
+        self.start(&["child-hello"])
+    }
+
+    /// Ours, where servers run.
+    pub fn server(&self, further: &[&str]) -> Child {
+        self.start(&[&["child-server"], further].concat())
+    }
+
+    fn start(&self, words: &[&str]) -> Child {
+        match self.cores {
+            Cores::Apart => Child::start(&[words, &["--core", "0", "--workers", "1"]].concat()),
+            Cores::Together => Child::start(words),
+        }
     }
 
     /// In how many pairs something slow is measured: each of their windows takes seconds.

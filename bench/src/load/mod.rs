@@ -22,8 +22,9 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 use self::figure::Figure;
-use self::measure::Measure;
+use self::measure::{Cores, Measure};
 use crate::Arguments;
+use crate::child::stay_on_core;
 
 const EVERY_RUN: [&str; 12] = [
     "http",
@@ -39,6 +40,10 @@ const EVERY_RUN: [&str; 12] = [
     "refresh-postgres",
     "sign-in-postgres",
 ];
+
+/// What is about both cores, or about a program that is left alone.
+const UNPINNED: [&str; 7] =
+    ["sign-in", "sign-in-postgres", "memory", "start", "size", "growth", "growth-postgres"];
 
 /// Runs what was asked for.
 pub fn run(arguments: &Arguments) {
@@ -66,34 +71,51 @@ pub fn run(arguments: &Arguments) {
 }
 
 fn scenario(name: &str, arguments: &Arguments) -> Vec<Figure> {
-    // Isolation is about cores: it keeps the client on one and the server on the other.
-    if name == "isolation" {
-        return std::thread::spawn(isolation::run).join().unwrap();
-    }
-    let mut measure = measure(arguments);
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut measure, name) = (measure(arguments), name.to_owned());
+    let program = || program(arguments);
+    let rows = arguments.number("--rows", 1_000_000);
+    std::thread::scope(|scope| {
+        // A thread of its own, so that the core it is kept on is not that of the next scenario.
+        scope.spawn(|| run_scenario(&name, &mut measure, &program, rows)).join().unwrap()
+    })
+}
+
+fn run_scenario(
+    name: &str,
+    measure: &mut Measure,
+    program: &(dyn Fn() -> PathBuf + Sync),
+    rows: usize,
+) -> Vec<Figure> {
+    let is_apart = measure.cores == Cores::Apart && !UNPINNED.contains(&name);
+    let runtime = if is_apart || name == "isolation" {
+        stay_on_core(1);
+        Builder::new_current_thread().enable_all().build().unwrap()
+    } else {
+        Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    };
     runtime.block_on(async {
         match name {
-            "http" => http::documents(&mut measure).await,
-            "client-credentials" => http::client_credentials(&mut measure).await,
-            "introspection" => http::introspection(&mut measure).await,
-            "userinfo" => http::userinfo(&mut measure).await,
-            "refresh" => http::refresh(&mut measure, Place::sqlite()).await,
-            "sign-in" => sign_in::rate(&measure, Place::sqlite()).await,
+            "http" => http::documents(measure).await,
+            "client-credentials" => http::client_credentials(measure).await,
+            "introspection" => http::introspection(measure).await,
+            "userinfo" => http::userinfo(measure).await,
+            "refresh" => http::refresh(measure, Place::sqlite()).await,
+            "isolation" => isolation::run().await,
+            "sign-in" => sign_in::rate(measure, Place::sqlite()).await,
             "memory" => sign_in::waiting().await,
-            "start" => start::run(&program(arguments)).await,
-            "size" => start::size(&program(arguments)),
+            "start" => start::run(&program()).await,
+            "size" => start::size(&program()),
             "refresh-postgres" => match Place::postgres().await {
-                Some(place) => http::refresh(&mut measure, place).await,
+                Some(place) => http::refresh(measure, place).await,
                 None => Vec::new(),
             },
             "sign-in-postgres" => match Place::postgres().await {
-                Some(place) => sign_in::rate(&measure, place).await,
+                Some(place) => sign_in::rate(measure, place).await,
                 None => Vec::new(),
             },
-            "growth" => growth::run(&[Place::sqlite(), Place::sqlite()], rows(arguments)).await,
+            "growth" => growth::run(&[Place::sqlite(), Place::sqlite()], rows).await,
             "growth-postgres" => match (Place::postgres().await, Place::postgres().await) {
-                (Some(small), Some(large)) => growth::run(&[small, large], rows(arguments)).await,
+                (Some(small), Some(large)) => growth::run(&[small, large], rows).await,
                 _ => Vec::new(),
             },
             other => panic!("there is no scenario `{other}`"),
@@ -101,15 +123,12 @@ fn scenario(name: &str, arguments: &Arguments) -> Vec<Figure> {
     })
 }
 
-fn rows(arguments: &Arguments) -> usize {
-    arguments.number("--rows", 1_000_000)
-}
-
 fn measure(arguments: &Arguments) -> Measure {
     let connections = arguments.find("--connections").unwrap_or("16,64");
     let connections = connections.split(',').map(|text| text.parse().unwrap()).collect();
     let window = Duration::from_millis(arguments.number("--window", 400) as u64);
-    Measure::new(arguments.number("--pairs", 12), window, connections)
+    let cores = if arguments.has("--together") { Cores::Together } else { Cores::Apart };
+    Measure::new(arguments.number("--pairs", 12), window, (connections, cores))
 }
 
 /// The product's own program: the one beside this one, unless another is named.
