@@ -144,6 +144,12 @@ impl ClientId {
     }
 }
 
+impl std::borrow::Borrow<str> for ClientId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for ClientId {
     type Err = ClientIdError;
 

@@ -9,16 +9,17 @@ use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::oauth::revocation::{self, Revocation};
-use munjigi_core::time::Timestamp;
 use munjigi_store::keys::StoredKey;
 use munjigi_store::{
     Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations, roles,
 };
 use munjigi_token::Algorithm;
 use munjigi_verify::{RevocationKind, Verifier};
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate, generate_root};
@@ -27,6 +28,12 @@ use crate::snapshot::{Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
 const POLL: Duration = Duration::from_millis(250);
+
+/// How many sign-ins may wait for others of the same account.
+const WAITING: usize = 64;
+
+/// How long after one look for somebody unknown the next one may be made, in milliseconds.
+const STRANGERS_MILLIS: i64 = 50;
 
 /// How many revocations are taken over at a time.
 const BATCH: u32 = 10_000;
@@ -69,6 +76,11 @@ pub struct Inner {
     /// Verifies access tokens for whichever API they are: introspection alone asks that.
     pub introspector: Verifier,
     snapshot: ArcSwap<Snapshot>,
+    reloading: tokio::sync::Mutex<()>,
+    /// Places for sign-ins that wait for others of the same account.
+    pub(crate) waiting: Semaphore,
+    /// When somebody unknown was last looked for, in Unix milliseconds.
+    stranger_at: AtomicI64,
     /// The last place in the revocation feed that was taken over from the database.
     seen: AtomicI64,
 }
@@ -93,8 +105,21 @@ impl App {
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
 
         let snapshot = ArcSwap::from_pointee(snapshot);
-        let seen = AtomicI64::new(0);
-        let inner = Inner { config, store, clock, hashing, verifier, introspector, snapshot, seen };
+        let (seen, stranger_at) = (AtomicI64::new(0), AtomicI64::new(0));
+        let (reloading, waiting) = (tokio::sync::Mutex::new(()), Semaphore::new(WAITING));
+        let inner = Inner {
+            config,
+            store,
+            clock,
+            hashing,
+            verifier,
+            introspector,
+            snapshot,
+            reloading,
+            waiting,
+            stranger_at,
+            seen,
+        };
         let app = Self(Arc::new(inner));
         app.load_revocations().await?;
         Ok(app)
@@ -112,6 +137,8 @@ impl App {
 
     /// Reads the reference data again, after a change that this request made itself.
     pub async fn reload(&self) -> Result<(), Failure> {
+        // One at a time: what was read earlier must not be put in place of what was read later.
+        let _turn = self.reloading.lock().await;
         let rows = self.store.read(Rows::read).await?;
         let snapshot = Snapshot::build(rows, &self.config, self.clock.now())?;
         self.verifier.replace_keys(snapshot.keys.published().clone());
@@ -155,13 +182,31 @@ impl App {
         self.load_revocations().await
     }
 
+    /// The same for a name that is not known here, though it may have been made a moment ago
+    /// elsewhere. Strangers can cause it, so it is done a few times a second at most.
+    pub async fn catch_up_for_a_stranger(&self) -> Result<(), Failure> {
+        let now = self.clock.now().as_millis();
+        let last = self.stranger_at.load(Ordering::Relaxed);
+        let is_due = now.saturating_sub(last) >= STRANGERS_MILLIS || now < last;
+        let order = Ordering::Relaxed;
+        if is_due && self.stranger_at.compare_exchange(last, now, order, order).is_ok() {
+            return self.catch_up().await;
+        }
+        Ok(())
+    }
+
     /// Takes over revocations that are new since the last look, and forgets those that are over.
     async fn load_revocations(&self) -> Result<(), Failure> {
-        let seen = self.seen.load(Ordering::Relaxed);
-        let news = self.store.read(move |tx| revocations::since(tx, seen, BATCH)).await?;
-        for revocation in &news {
-            self.take_over(revocation);
-            self.seen.fetch_max(revocation.seq, Ordering::Relaxed);
+        loop {
+            let seen = self.seen.load(Ordering::Relaxed);
+            let news = self.store.read(move |tx| revocations::since(tx, seen, BATCH)).await?;
+            for revocation in &news {
+                self.take_over(revocation);
+                self.seen.fetch_max(revocation.seq, Ordering::Relaxed);
+            }
+            if news.is_empty() {
+                break;
+            }
         }
         let now = self.clock.now().as_millis();
         for verifier in [&self.verifier, &self.introspector] {
@@ -177,6 +222,11 @@ impl App {
             let revocations = verifier.revocations();
             revocations.announce(kind_of(*kind), key, *not_before, until.as_millis());
         }
+    }
+
+    /// How things end from now on.
+    pub(crate) fn ending(&self) -> Ending {
+        Ending { clock: self.clock.clone(), longest_ttl: self.snapshot().longest_ttl() }
     }
 
     /// A new audit event that the server itself caused.
@@ -311,16 +361,21 @@ fn verifiers(
         let builder =
             Verifier::with_keys(&config.issuer, &config.issuer, keys).clock(clock.of_verifier());
         let builder = if any_audience { builder.any_audience() } else { builder };
+        // The clock is the one that the tokens were made by. What is left is the second by which a
+        // token may be lifted over a revocation.
+        let builder = builder.leeway(Duration::from_secs(1));
         builder.build().map_err(|_| Failure::Damaged("issuer"))
     };
     let verifier = build(false)?;
     Ok((verifier, build(true)?))
 }
 
-/// Now, as a token's `iat`, not before any revocation that would kill it: a token issued in the
-/// very second of a "sign out everywhere" belongs to what comes after it.
-pub fn issued_at(app: &App, now: Timestamp, names: &[(RevocationKind, &str)]) -> i64 {
+/// Before which `iat` no token of this person and client is alive.
+///
+/// Read *before* what the token is made of is read: if something is revoked in between, the token
+/// stays on the dead side of it. A token issued in the very second of a "sign out everywhere", but
+/// of what came after it, is lifted onto the living side.
+pub fn floor(app: &App, names: &[(RevocationKind, &str)]) -> i64 {
     let revocations = app.verifier.revocations();
-    let floors = names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key));
-    floors.fold(now.as_seconds(), i64::max)
+    names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key)).max().unwrap_or(0)
 }

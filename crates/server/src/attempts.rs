@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use munjigi_core::account::user::User;
-use munjigi_core::account::{Attempts, Taken};
+use munjigi_core::account::{Attempt, Attempts, Taken};
 use munjigi_core::audit::Event;
 use munjigi_core::id::UserId;
 use munjigi_core::secret::keyed_hash;
@@ -46,6 +46,8 @@ pub enum Counted {
     Throttled {
         /// When the next guess may be made.
         until: Timestamp,
+        /// Where guesses are counted.
+        ledger: Ledger,
     },
     /// One guess may be made.
     Go {
@@ -76,19 +78,48 @@ pub async fn count_account(app: &App, user: &User, refused: Event) -> Result<Cou
     count_patiently(app, Guessed::User(user.id), refused).await
 }
 
-#[expect(clippy::disallowed_methods, reason = "the pause between two looks is the point")]
 async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<Counted, Failure> {
     let started = clock::stopwatch();
     loop {
         let counted = count_once(app, guessed.clone()).await?;
-        let Counted::Throttled { until } = counted else { return Ok(counted) };
-        let wait = until.since(app.clock.now());
-        if started.elapsed() >= PATIENCE || wait > LONGEST_WAIT {
+        let Counted::Throttled { until, ledger } = counted else { return Ok(counted) };
+        let waited = match PATIENCE.checked_sub(started.elapsed()) {
+            Some(left) if until.since(app.clock.now()) <= LONGEST_WAIT => {
+                room_again(app, ledger, left).await?
+            }
+            _ => Waited::InVain,
+        };
+        if waited == Waited::InVain {
             record(app, refused).await?;
-            return Ok(Counted::Throttled { until });
+            return Ok(Counted::Throttled { until, ledger });
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// How waiting for the guesses that are under way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    /// There is room for a guess again.
+    Enough,
+    /// There is not, or too many wait already.
+    InVain,
+}
+
+/// Waits until there is room for a guess. Only looks: a crowd that waits must not keep the writer
+/// from its work.
+#[expect(clippy::disallowed_methods, reason = "the pause between two looks is the point")]
+async fn room_again(app: &App, ledger: Ledger, patience: Duration) -> Result<Waited, Failure> {
+    let Ok(_place) = app.waiting.try_acquire() else { return Ok(Waited::InVain) };
+    let started = clock::stopwatch();
+    while started.elapsed() < patience {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        let attempts = app.store.read(move |tx| throttles::find(tx, &ledger)).await?;
+        let now = app.clock.now();
+        if attempts.unwrap_or(Attempts::CLEAR).may_attempt(now) == Attempt::Allowed {
+            return Ok(Waited::Enough);
+        }
+    }
+    Ok(Waited::InVain)
 }
 
 async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
@@ -113,7 +144,7 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
         let throttle = throttles::find(tx, &ledger)?.unwrap_or(Attempts::CLEAR);
 
         match throttle.take(now) {
-            Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until })),
+            Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until, ledger })),
             Taken::Counted(counted) => {
                 throttles::put(tx, &ledger, &counted, counted.expires_at())?;
                 let go = Counted::Go { account: account.map(Box::new), ledger };
@@ -140,7 +171,11 @@ pub async fn give_back(app: &App, ledger: Ledger) -> Result<(), Failure> {
             return Ok::<_, StoreError>(Committed::nothing(()));
         };
         let throttle = throttle.given_back();
-        throttles::put(tx, &ledger, &throttle, throttle.expires_at())?;
+        if throttle == Attempts::CLEAR {
+            throttles::clear(tx, &ledger)?;
+        } else {
+            throttles::put(tx, &ledger, &throttle, throttle.expires_at())?;
+        }
         Ok(Committed::new((), Audit::Routine("a guess is given back")))
     });
     Ok(given.await?)

@@ -25,6 +25,20 @@ pub const APIS_WRITE: &str = "apis:write";
 /// See figures about the whole server.
 pub const STATS_READ: &str = "stats:read";
 
+/// Everything that can be permitted at this server.
+pub const PERMISSIONS: &[&str] = &[
+    "*",
+    USERS_READ,
+    USERS_WRITE,
+    ROLES_READ,
+    ROLES_WRITE,
+    CLIENTS_READ,
+    CLIENTS_WRITE,
+    APIS_READ,
+    APIS_WRITE,
+    STATS_READ,
+];
+
 /// The scope that a token needs for the admin API: what a client may do there in somebody's name
 /// is what that person may do, and nothing without it.
 pub const ADMIN_SCOPE: &str = "admin";

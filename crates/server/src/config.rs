@@ -35,7 +35,8 @@ pub enum LogFormat {
 }
 
 /// The file as written. Unknown keys are refused, so that a typo never silently means "default".
-#[derive(Clone, Debug, Default, Deserialize)]
+/// It may hold secrets, and so has no `Debug`.
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConfigFile {
     /// The `iss` of every token and the base of every public URL. https, unless on loopback.
@@ -55,7 +56,7 @@ pub struct ConfigFile {
     danger_plain_http: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct KeysSection {
     encryption_key: Option<String>,
@@ -160,7 +161,7 @@ impl ConfigFile {
     /// that begin with `MUNJIGI_`.
     pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Result<Self, Vec<Mistake>> {
         let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| vec![mistake("", error.to_string())])?;
+            text.parse().map_err(|error| vec![unreadable(text, &error)])?;
         let unknown = unknown_keys(&table);
         if !unknown.is_empty() {
             return Err(unknown);
@@ -171,7 +172,7 @@ impl ConfigFile {
                 overlay(&mut table, key, value);
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| vec![mistake("", error.to_string())])
+        table.try_into().map_err(|error: toml::de::Error| vec![mistake("", error.message())])
     }
 
     /// What the server runs on; or all mistakes at once, so that a person fixes them in one go.
@@ -265,6 +266,13 @@ impl ConfigFile {
         };
         EncryptionKey::parse(&text).map_err(|error| mistake(key, error.to_string()))
     }
+}
+
+/// What is wrong with the text, and where; without the text itself, which may hold a secret.
+fn unreadable(text: &str, error: &toml::de::Error) -> Mistake {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count().saturating_add(1);
+    mistake("", format!("line {line}: {}", error.message()))
 }
 
 fn keep<T>(note: &mut impl FnMut(Result<(), Mistake>), result: Result<T, Mistake>) -> Option<T> {

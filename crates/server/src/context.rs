@@ -9,13 +9,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::id::RequestId;
 use munjigi_core::time::Timestamp;
 
 use crate::app::App;
-use crate::config::Network;
+use crate::config::{Mode, Network};
 use crate::random::{self, NoRandomness};
 use crate::reply::problem::Problem;
 
@@ -93,6 +94,12 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
     };
     // The verifier repeats it in its refusals; what the caller wrote there is of no interest.
     request.headers_mut().insert(X_REQUEST_ID, shown.clone());
+    if app.config.mode == Mode::Dev && !names_this_machine(request.headers()) {
+        // A page elsewhere whose name was made to resolve to this machine (DNS rebinding).
+        let detail = "this server is for this machine alone; use its own address";
+        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail);
+        return problem.render(Some(request_id));
+    }
     let line = tracing::enabled!(tracing::Level::DEBUG)
         .then(|| (request.method().clone(), request.uri().path().to_owned()));
 
@@ -110,6 +117,16 @@ pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> 
         tracing::debug!(%method, path, status, %request_id, "answered");
     }
     response
+}
+
+/// Whether the `Host` is this machine, by whatever name and port; one that is missing is no page's.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(http::header::HOST) else { return true };
+    let Some(authority) = host.to_str().ok().and_then(|it| it.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The id as a header, of which copies share the same bytes.
@@ -157,6 +174,22 @@ mod tests {
         assert_eq!(address("1.1.1.1", &["9.9.9.9"], &[]), "1.1.1.1");
         assert_eq!(address("1.1.1.1", &["9.9.9.9"], &["10.0.0.0/8"]), "1.1.1.1");
         assert_eq!(address("10.0.0.1", &["9.9.9.9"], &["10.0.0.0/8"]), "9.9.9.9");
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_its_own() {
+        let names = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(http::header::HOST, host.parse().unwrap());
+            names_this_machine(&headers)
+        };
+        for own in ["localhost", "localhost:8000", "127.0.0.1:1", "127.8.8.8", "[::1]:8000"] {
+            assert!(names(own), "{own}");
+        }
+        for other in ["evil.example", "localhost.evil.example:8000", "10.0.0.1", "", "a b"] {
+            assert!(!names(other), "{other}");
+        }
+        assert!(names_this_machine(&HeaderMap::new()));
     }
 
     #[test]

@@ -6,86 +6,102 @@ use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{StoreError, Tx, grants, revocations, sessions};
 
-/// When, and how long it has to be remembered.
-#[derive(Clone, Copy, Debug)]
+use crate::clock::Clock;
+
+/// What tells when something ends, and how long that has to be remembered.
+///
+/// The time is read where it is written down, in the transaction, not when the request arrived: a
+/// token that was issued in between has to be older than the ending.
+#[derive(Clone, Debug)]
 pub struct Ending {
-    /// When it ends.
-    pub now: Timestamp,
+    /// Tells when.
+    pub clock: Clock,
     /// The longest life of any access token.
     pub longest_ttl: Span,
 }
 
 impl Ending {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn announce(
-        self,
+        &self,
         tx: &mut Tx<'_>,
         kind: Kind,
         key: impl ToString,
     ) -> Result<Revocation, StoreError> {
-        let revocation = Revocation::now(kind, key, self.now, self.longest_ttl);
+        let revocation = Revocation::now(kind, key, self.now(), self.longest_ttl);
+        let previous = match kind {
+            Kind::User | Kind::Client => revocations::not_before(tx, kind, &revocation.key)?,
+            // What never comes back needs no order.
+            Kind::Grant | Kind::Session | Kind::Key => None,
+        };
+        let revocation = revocation.after(previous);
         let seq = revocations::announce(tx, &revocation)?;
         Ok(Revocation { seq, ..revocation })
     }
 
     /// Ends a grant. `None` when it had ended already.
     pub fn grant(
-        self,
+        &self,
         tx: &mut Tx<'_>,
         user_id: &UserId,
         grant_id: &GrantId,
     ) -> Result<Option<Revocation>, StoreError> {
-        if !grants::revoke(tx, user_id, grant_id, self.now)? {
+        if !grants::revoke(tx, user_id, grant_id, self.now())? {
             return Ok(None);
         }
         self.announce(tx, Kind::Grant, grant_id).map(Some)
     }
 
     /// Ends the tokens of a grant that has no row: a client's own.
-    pub fn rowless_grant(self, tx: &mut Tx<'_>, gid: &str) -> Result<Revocation, StoreError> {
+    pub fn rowless_grant(&self, tx: &mut Tx<'_>, gid: &str) -> Result<Revocation, StoreError> {
         self.announce(tx, Kind::Grant, gid)
     }
 
     /// Ends a session and its grants. `None` when it had ended already, or there is none.
     pub fn session(
-        self,
+        &self,
         tx: &mut Tx<'_>,
         user_id: &UserId,
         session_id: &SessionId,
     ) -> Result<Option<Revocation>, StoreError> {
-        if !sessions::end(tx, user_id, session_id, self.now)? {
+        if !sessions::end(tx, user_id, session_id, self.now())? {
             return Ok(None);
         }
-        grants::revoke_session(tx, user_id, session_id, self.now)?;
+        grants::revoke_session(tx, user_id, session_id, self.now())?;
         self.announce(tx, Kind::Session, session_id).map(Some)
     }
 
     /// Ends every session and grant of a person, with one announcement.
-    pub fn user(self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
-        sessions::end_all(tx, user_id, None, self.now)?;
-        grants::revoke_all(tx, user_id, None, self.now)?;
+    pub fn user(&self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
+        sessions::end_all(tx, user_id, None, self.now())?;
+        grants::revoke_all(tx, user_id, None, self.now())?;
         self.announce(tx, Kind::User, user_id)
     }
 
     /// Ends the access tokens of a person; sessions and grants live on, and the next refresh brings
     /// a token of what they may do now.
-    pub fn tokens_of(self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
+    pub fn tokens_of(&self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
         self.announce(tx, Kind::User, user_id)
     }
 
     /// Ends every session and grant of a person but one.
     pub fn other_sessions(
-        self,
+        &self,
         tx: &mut Tx<'_>,
         user_id: &UserId,
         kept: &SessionId,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let ended = sessions::end_all(tx, user_id, Some(kept), self.now)?;
-        grants::revoke_all(tx, user_id, Some(kept), self.now)?;
+        let ended = sessions::end_all(tx, user_id, Some(kept), self.now())?;
+        grants::revoke_all(tx, user_id, Some(kept), self.now())?;
         ended.iter().map(|session| self.announce(tx, Kind::Session, session)).collect()
     }
 
     /// Ends the tokens of a client. Its grants stay: a disabled client cannot use them.
-    pub fn client(self, tx: &mut Tx<'_>, client_id: &ClientId) -> Result<Revocation, StoreError> {
+    pub fn client(&self, tx: &mut Tx<'_>, client_id: &ClientId) -> Result<Revocation, StoreError> {
         self.announce(tx, Kind::Client, client_id)
     }
 }

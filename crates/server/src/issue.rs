@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use munjigi_core::access::{Permissions, grantable};
 use munjigi_core::account::user::User;
-use munjigi_core::id::TokenId;
+use munjigi_core::id::{TokenId, UserId};
 use munjigi_core::oauth::api::{Api, Audience, MAX_RESOURCES, Target, target};
 use munjigi_core::oauth::client::{Client, GrantType, Party};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
@@ -15,7 +15,7 @@ use munjigi_core::time::Timestamp;
 use munjigi_verify::RevocationKind;
 use serde::Serialize;
 
-use crate::app::{App, issued_at};
+use crate::app::{App, floor};
 use crate::failure::Failure;
 use crate::random;
 use crate::snapshot::{SELF_AUDIENCE, Snapshot};
@@ -148,9 +148,7 @@ pub fn for_user(
     let roles: Vec<&str> =
         snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
     let permissions = snapshot.permissions(&user.roles);
-    let named =
-        [(RevocationKind::User, sub.as_str()), (RevocationKind::Client, grant.client_id.as_str())];
-    let iat = issued_at(app, asked.now, &named);
+    let iat = asked.now.as_seconds().max(asked.not_before);
     let claims = AccessClaims {
         iss: &app.config.issuer,
         sub: &sub,
@@ -178,6 +176,15 @@ pub struct UserToken<'a> {
     pub scope: &'a Scope,
     /// When.
     pub now: Timestamp,
+    /// The floor of `iat`, read before everything else that the token is made of.
+    pub not_before: i64,
+}
+
+/// The floor of a person's tokens for a client.
+pub fn floor_of(app: &App, user_id: &UserId, client: &Client) -> i64 {
+    let user_id = user_id.to_string();
+    let client_id = client.id.as_str();
+    floor(app, &[(RevocationKind::User, &user_id), (RevocationKind::Client, client_id)])
 }
 
 /// An access token for a client on its own behalf (RFC 6749 §4.4). Nothing is written for it; its
@@ -190,7 +197,7 @@ pub fn for_client(
 ) -> Result<String, Failure> {
     let gid = random::grant_id(asked.now)?.to_string();
     let id = client.id.as_str();
-    let iat = issued_at(app, asked.now, &[(RevocationKind::Client, id)]);
+    let iat = asked.now.as_seconds().max(asked.not_before);
     let claims = AccessClaims {
         iss: &app.config.issuer,
         // RFC 9068 §2.2: without a resource owner, `sub` identifies the client. A client id never

@@ -14,6 +14,8 @@ use crate::failure::Failure;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
+/// How often at most in one go.
+const MOST_ROUNDS: u32 = 200;
 /// How many rows at a time, so that nobody waits for it.
 const AT_A_TIME: u32 = 500;
 /// How long ended sessions are kept, for their owners to see.
@@ -44,14 +46,21 @@ pub async fn run(app: &App) -> Result<(), Failure> {
 
 async fn forget(app: &App) -> Result<(), Failure> {
     let now = app.clock.now();
-    let forgotten = app.store.write(move |tx| {
-        revocations::forget_expired(tx, now)?;
-        throttles::forget_expired(tx, now, AT_A_TIME)?;
-        clients::forget_expired_secrets(tx, now)?;
-        sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
-        Ok::<_, StoreError>(Committed::new((), Audit::Routine("what is over is forgotten")))
-    });
-    Ok(forgotten.await?)
+    // A little at a time, so that nobody waits for it, and until nothing is left.
+    for _ in 0..MOST_ROUNDS {
+        let forgotten = app.store.write(move |tx| {
+            revocations::forget_expired(tx, now)?;
+            clients::forget_expired_secrets(tx, now)?;
+            let throttles = throttles::forget_expired(tx, now, AT_A_TIME)?;
+            let sessions = sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
+            let more = throttles.max(sessions) >= u64::from(AT_A_TIME);
+            Ok::<_, StoreError>(Committed::new(more, Audit::Routine("what is over is forgotten")))
+        });
+        if !forgotten.await? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Destroys private halves whose last token has expired.

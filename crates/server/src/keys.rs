@@ -1,7 +1,7 @@
 //! The key ring: signing keys by algorithm and time, and the root secret behind MACs.
 //!
 //! Which key signs follows from the times in its row, not from a state that somebody has to
-//! change: pending before `activates_at`, active until a later key is, retiring until `retires_at`,
+//! change: pending before `activates_at`, active until one that was made later is, retiring until `retires_at`,
 //! then destroyed. So several nodes agree without talking.
 
 use std::sync::Arc;
@@ -50,6 +50,7 @@ pub enum KeyError {
 #[derive(Clone)]
 struct Dated {
     key: SigningKey,
+    created_at: Timestamp,
     activates_at: Timestamp,
     retires_at: Option<Timestamp>,
 }
@@ -101,7 +102,7 @@ impl State {
         let superseded = all.iter().any(|other| {
             other.purpose == key.purpose
                 && other.algorithm == key.algorithm
-                && other.activates_at > key.activates_at
+                && other.created_at > key.created_at
                 && other.activates_at <= now
         });
         if superseded { Self::Retiring } else { Self::Active }
@@ -139,7 +140,7 @@ impl KeyRing {
         self.signing
             .iter()
             .filter(|dated| dated.key.algorithm() == algorithm && dated.activates_at <= now)
-            .max_by_key(|dated| dated.activates_at)
+            .max_by_key(|dated| dated.created_at)
             .map(|dated| &dated.key)
     }
 
@@ -176,7 +177,8 @@ fn open_signing(key: &StoredKey, plain: &[u8]) -> Result<Dated, KeyError> {
     let damaged = |source| KeyError::Damaged { kid: key.kid.clone(), source };
     let algorithm: Algorithm = key.algorithm.parse().map_err(damaged)?;
     let signing = SigningKey::from_pkcs8(algorithm, &key.kid, plain).map_err(damaged)?;
-    Ok(Dated { key: signing, activates_at: key.activates_at, retires_at: key.retires_at })
+    let StoredKey { created_at, activates_at, retires_at, .. } = *key;
+    Ok(Dated { key: signing, created_at, activates_at, retires_at })
 }
 
 /// The place that a sealed key is bound to.

@@ -165,5 +165,6 @@ impl<T> Done<T> {
 fn ending(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Ending, StoreError> {
     let apis = munjigi_store::apis::all(tx)?;
     let longest = apis.iter().filter_map(|api| api.access_ttl).max().unwrap_or_default();
-    Ok(Ending { now, longest_ttl: longest.max(Span::from_hours(1)) })
+    let clock = Clock::stopped_at(now.as_seconds());
+    Ok(Ending { clock, longest_ttl: longest.max(Span::from_hours(1)) })
 }

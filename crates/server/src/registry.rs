@@ -3,19 +3,20 @@
 
 use std::collections::BTreeSet;
 
-use munjigi_core::access::{Permission, Permissions, Role, RoleName};
+use munjigi_core::access::{Carried, Permission, Permissions, Role, RoleName};
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{
     AuthMethod, Client, GrantType, Party, Pkce, SecretHash, check_registration, hash_secret,
 };
 use munjigi_core::oauth::redirect_uri::RedirectUri;
-use munjigi_core::oauth::scope::Scope;
+use munjigi_core::oauth::scope::{IDENTITY_SCOPES, Scope};
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::accounts::rfc3339;
+use crate::builtin::PERMISSIONS;
 use crate::random::{self, NoRandomness};
 
 /// What every client secret made here begins with, so that secret scanners can find leaked ones.
@@ -106,12 +107,16 @@ pub fn parse_name(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// What a client may do on its own behalf at this server: the scopes that name permissions.
-pub fn own_permissions(client: &Client) -> Permissions {
+/// What a client may do on its own behalf, if it may act for itself: the scopes that it has, at
+/// this server those that name permissions.
+pub fn carried_by(client: &Client) -> Carried {
     if client.may_use(GrantType::ClientCredentials).is_err() {
-        return Permissions::default();
+        return Carried::default();
     }
-    client.scope.names().filter_map(|name| name.parse::<Permission>().ok()).collect()
+    let own = client.scope.only(|name| !IDENTITY_SCOPES.contains(&name));
+    let here = own.names().filter(|name| PERMISSIONS.contains(name));
+    let permissions = here.filter_map(|name| name.parse::<Permission>().ok()).collect();
+    Carried { permissions, scope: own }
 }
 
 /// A client as it is shown. Secrets are never shown again.

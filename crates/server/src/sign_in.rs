@@ -7,10 +7,11 @@ use munjigi_core::account::user::{Session, User};
 use munjigi_core::account::{Email, Password, StoredHash, Username};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::Audience;
-use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::error::OAuthRefusal;
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
+use munjigi_core::time::Timestamp;
 use munjigi_store::{
     Audit, Committed, StoreError, Tx, grants, passwords, sessions, throttles, users,
 };
@@ -108,6 +109,8 @@ struct Opening {
     session: Session,
     grant: Grant,
     rehash: Option<(String, String)>,
+    /// When the password that was right had been set.
+    password_changed_at: Option<Timestamp>,
     event: Event,
     ledger: Ledger,
 }
@@ -118,6 +121,8 @@ pub async fn sign_in(
     context: &Context,
     request: SignInRequest,
 ) -> Result<TokenResponse, SignInError> {
+    // product.md (b): passwords are for first-party clients that were given them by name.
+    request.client.may_use(GrantType::Password).map_err(SignInError::Client)?;
     let snapshot = app.snapshot_kept();
     let wanted = wanted(app, &snapshot, &request).map_err(SignInError::Client)?;
     let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
@@ -126,7 +131,7 @@ pub async fn sign_in(
     let throttled = refusal(context, &request.client, None, "too many attempts")?;
     let (account, ledger) = match count(app, &request.login, throttled).await? {
         Counted::Go { account, ledger } => (account, ledger),
-        Counted::Throttled { until } => {
+        Counted::Throttled { until, .. } => {
             let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
             return Err(SignInError::Throttled(wait));
         }
@@ -147,13 +152,15 @@ pub async fn sign_in(
     };
 
     let user = proved.user.clone();
+    let not_before = issue::floor_of(app, &user.id, &request.client);
     let opening = opening(context, &snapshot, &request, proved, (wanted, ledger))?;
     let grant = opening.grant.clone();
     if !open(app, opening).await? {
         return Err(SignInError::Refused);
     }
 
-    let asked = UserToken { target: &target, scope: &grant.scope, now: context.now };
+    let now = context.now;
+    let asked = UserToken { target: &target, scope: &grant.scope, now, not_before };
     Ok(issue::response(app, &snapshot, &user, &grant, asked)?)
 }
 
@@ -248,7 +255,8 @@ fn opening(
     let event = context.event(Kind::SignedIn, Actor::User(user.id))?;
     let event = event.subject(user.id).client(grant.client_id.clone());
     let event = event.with("sid", session.id).with("gid", grant.id).with("method", "password");
-    Ok(Opening { session, grant, rehash, event, ledger })
+    let password_changed_at = user.password_changed_at;
+    Ok(Opening { session, grant, rehash, password_changed_at, event, ledger })
 }
 
 /// Writes the sign-in. `false` when the account was disabled, deleted or given another password
@@ -256,10 +264,7 @@ fn opening(
 async fn open(app: &App, opening: Opening) -> Result<bool, Failure> {
     let written = app.store.write(move |tx| {
         let still = users::find(tx, &opening.session.user_id)?;
-        let changed = |user: &User| {
-            let changed_at = user.password_changed_at;
-            changed_at.is_some_and(|at| at > opening.session.authenticated_at)
-        };
+        let changed = |user: &User| user.password_changed_at != opening.password_changed_at;
         if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
             return Ok(Committed::nothing(false));
         }

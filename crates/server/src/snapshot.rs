@@ -9,6 +9,7 @@ use munjigi_core::access::{Caller, Permissions, Role, RoleName};
 use munjigi_core::id::{ClientId, UserId};
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{Client, GrantType, Party};
+use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::keys::StoredKey;
 use munjigi_store::{ReadTx, StoreError, apis, clients, counters, keys, roles, settings};
@@ -138,7 +139,8 @@ impl Snapshot {
     /// The longest life of any access token: how long a revocation has to be remembered.
     pub fn longest_ttl(&self) -> Span {
         let ttls = self.apis.values().filter_map(|api| api.access_ttl);
-        ttls.fold(self.settings.access_ttl, Span::max)
+        // None was ever longer than an hour, also before somebody shortened it.
+        ttls.fold(self.settings.access_ttl, Span::max).max(Span::from_hours(1))
     }
 
     /// The roles of these names that exist and are enabled.
@@ -158,7 +160,9 @@ impl Snapshot {
 
     /// A person as a caller.
     pub fn caller(&self, user_id: UserId, names: &[RoleName]) -> Caller {
-        Caller { user_id: Some(user_id), permissions: self.permissions(names) }
+        let roles = self.enabled_roles(names);
+        let scope = roles.fold(Scope::empty(), |all, role| all.with(&role.scope));
+        Caller { user_id: Some(user_id), permissions: self.permissions(names), scope }
     }
 }
 

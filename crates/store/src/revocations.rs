@@ -1,7 +1,7 @@
 //! The revocation feed. The place in it is taken from a counter row in the same transaction, so
 //! the order of the places is the order of the commits: who has read up to one has missed nothing.
 
-use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::time::Timestamp;
 
 use crate::{ReadTx, Result, Row, Tx, counters, params};
@@ -19,6 +19,15 @@ pub fn announce(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<i64> {
         params![seq, revocation.kind, revocation.key, revocation.not_before, revocation.until],
     )?;
     Ok(seq)
+}
+
+/// The latest `not_before` that was announced for this key and still counts.
+pub fn not_before(tx: &mut ReadTx<'_>, kind: Kind, key: &str) -> Result<Option<i64>> {
+    let row = tx.find_row(
+        "SELECT MAX(not_before) FROM revocation WHERE kind = $1 AND key = $2",
+        params![kind, key],
+    )?;
+    row.map_or(Ok(None), |row| row.at(0))
 }
 
 /// What was announced after place `seq`, in order; at most `limit`.

@@ -2,6 +2,7 @@
 
 use crate::access::permission::Permissions;
 use crate::id::UserId;
+use crate::oauth::scope::{IDENTITY_SCOPES, Scope};
 
 /// Who asks, as the database knows them now: not as their token knew them when it was issued.
 #[derive(Clone, Debug)]
@@ -10,6 +11,27 @@ pub struct Caller {
     pub user_id: Option<UserId>,
     /// What the roles of the person, or the scope of the client, allow today.
     pub permissions: Permissions,
+    /// Which scopes those roles carry, or the client has.
+    pub scope: Scope,
+}
+
+impl Caller {
+    /// Whether the caller may do everything that this may, here and at other APIs.
+    fn covers(&self, carried: &Carried) -> bool {
+        // A scope that is named like a permission is covered by that permission.
+        let has = |name: &str| IDENTITY_SCOPES.contains(&name) || self.permissions.has(name);
+        let further = carried.scope.only(|name| !has(name));
+        self.permissions.cover(&carried.permissions) && further.within(&self.scope)
+    }
+}
+
+/// What a role, or a client that acts for itself, lets its holders do.
+#[derive(Clone, Debug, Default)]
+pub struct Carried {
+    /// At this server.
+    pub permissions: Permissions,
+    /// At the APIs that take our tokens.
+    pub scope: Scope,
 }
 
 /// What it is done to.
@@ -24,8 +46,8 @@ pub enum Object<'a> {
         /// What its owner's roles allow.
         permissions: &'a Permissions,
     },
-    /// Something that carries permissions: a role that is given, changed or taken.
-    Carrier(&'a Permissions),
+    /// Something that lets its holders do things: a role that is given, changed or taken.
+    Carrier(&'a Carried),
 }
 
 /// Whether it may be done.
@@ -60,9 +82,11 @@ pub fn authorize(caller: &Caller, permission: &'static str, object: Object<'_>) 
         Object::Collection => Decision::Allow,
         Object::User { .. } if reading => Decision::Allow,
         Object::User { id, .. } if caller.user_id == Some(id) => Decision::Allow,
-        Object::User { permissions, .. } | Object::Carrier(permissions) => {
-            if caller.permissions.cover(permissions) { Decision::Allow } else { Decision::Beyond }
+        Object::User { permissions, .. } if caller.permissions.cover(permissions) => {
+            Decision::Allow
         }
+        Object::Carrier(carried) if caller.covers(carried) => Decision::Allow,
+        Object::User { .. } | Object::Carrier(_) => Decision::Beyond,
     }
 }
 
@@ -72,7 +96,8 @@ mod tests {
 
     fn caller(names: &[&str]) -> Caller {
         let permissions = names.iter().map(|name| name.parse().unwrap()).collect();
-        Caller { user_id: Some(UserId::from_random([1; 16])), permissions }
+        let scope = "events:read".parse().unwrap();
+        Caller { user_id: Some(UserId::from_random([1; 16])), permissions, scope }
     }
 
     #[test]
@@ -101,8 +126,17 @@ mod tests {
         let clerk = caller(&["roles:write", "users:read"]);
         let reader = caller(&["users:read"]).permissions;
         let admin = caller(&["*"]).permissions;
-        let give = |carried| authorize(&clerk, "roles:write", Object::Carrier(carried));
-        assert_eq!(give(&reader), Decision::Allow);
-        assert_eq!(give(&admin), Decision::Beyond);
+        let give = |caller: &Caller, permissions: &Permissions, scope: &str| {
+            let carried =
+                Carried { permissions: permissions.clone(), scope: scope.parse().unwrap() };
+            authorize(caller, "roles:write", Object::Carrier(&carried))
+        };
+        assert_eq!(give(&clerk, &reader, ""), Decision::Allow);
+        assert_eq!(give(&clerk, &admin, ""), Decision::Beyond);
+
+        // A scope is power at other APIs (AD-03 of the attack kit).
+        assert_eq!(give(&clerk, &reader, "events:read openid"), Decision::Allow);
+        assert_eq!(give(&clerk, &reader, "payments:approve"), Decision::Beyond);
+        assert_eq!(give(&caller(&["*"]), &reader, "payments:approve"), Decision::Allow);
     }
 }

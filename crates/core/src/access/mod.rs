@@ -4,6 +4,6 @@ mod decide;
 mod permission;
 mod role;
 
-pub use decide::{Caller, Decision, Object, authorize};
+pub use decide::{Caller, Carried, Decision, Object, authorize};
 pub use permission::{Permission, PermissionError, Permissions};
 pub use role::{Role, RoleName, RoleNameError, grantable};

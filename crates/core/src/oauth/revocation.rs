@@ -64,13 +64,23 @@ impl Revocation {
     /// A grant or a session that ended never comes back: whatever names it is dead, and a token
     /// that was given a later `iat`, because of another revocation in this very second, too.
     pub fn now(kind: Kind, key: impl ToString, now: Timestamp, longest_ttl: Span) -> Self {
-        // One minute more than the longest life covers the leeway of verifiers.
-        let until = now.plus(longest_ttl).plus(Span::from_minutes(1));
+        // More than the longest life by the longest leeway that a verifier has.
+        let until = now.plus(longest_ttl).plus(Span::from_minutes(6));
         let not_before = match kind {
             Kind::Grant | Kind::Session => until.as_seconds(),
             Kind::User | Kind::Client | Kind::Key => now.as_seconds().saturating_add(1),
         };
         Self { seq: 0, kind, key: key.to_string(), not_before, until }
+    }
+
+    /// The same, after another one for the same key with this `not_before`: a token that was given
+    /// that one as its `iat`, in the same second, is dead as well.
+    #[must_use]
+    pub fn after(mut self, previous: Option<i64>) -> Self {
+        if let (Some(previous), Kind::User | Kind::Client) = (previous, self.kind) {
+            self.not_before = self.not_before.max(previous.saturating_add(1));
+        }
+        self
     }
 }
 
@@ -83,7 +93,7 @@ mod tests {
         let now = Timestamp::from_millis(5_900);
         let revocation = Revocation::now(Kind::User, "u", now, Span::from_minutes(10));
         assert!(now.as_seconds() < revocation.not_before);
-        assert_eq!(revocation.until, Timestamp::from_millis(5_900 + 11 * 60_000));
+        assert_eq!(revocation.until, Timestamp::from_millis(5_900 + 16 * 60_000));
     }
 
     #[test]
@@ -93,6 +103,15 @@ mod tests {
             let revocation = Revocation::now(kind, "x", now, Span::from_minutes(10));
             assert_eq!(revocation.not_before, revocation.until.as_seconds());
         }
+    }
+
+    #[test]
+    fn the_second_one_in_a_second_kills_what_came_between() {
+        let now = Timestamp::from_millis(5_900);
+        let first = Revocation::now(Kind::User, "u", now, Span::from_minutes(10));
+        let second = Revocation::now(Kind::User, "u", now, Span::from_minutes(10));
+        let issued_between = first.not_before;
+        assert!(issued_between < second.after(Some(first.not_before)).not_before);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use munjigi_core::access::{Caller, Decision, Object, authorize};
 use munjigi_core::account::user::User;
 use munjigi_core::audit::Actor;
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
+use munjigi_core::oauth::client::{GrantType, Party};
 use munjigi_core::time::Timestamp;
-use munjigi_store::{ReadTx, StoreError, grants, users};
+use munjigi_store::{ReadTx, StoreError, grants};
 use munjigi_verify::{Anyone, Refused};
 
 use crate::app::App;
@@ -77,7 +78,14 @@ impl FromRequestParts<App> for SignedIn {
         let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
         let bearer = bearer(&caller)?;
         let person = || Problem::forbidden("this is for people; the token is a client's own");
-        Ok(Self { bearer: bearer.ok_or_else(person)?, context })
+        let bearer = bearer.ok_or_else(person)?;
+        // Somebody else's client may know a person; it must not run their account.
+        let client = app.snapshot_kept().clients.get(caller.client_id()).cloned();
+        if client.is_none_or(|client| client.party != Party::First) {
+            let detail = "the account API is for first-party clients";
+            return Err(Problem::forbidden(detail).into());
+        }
+        Ok(Self { bearer, context })
     }
 }
 
@@ -115,7 +123,7 @@ impl FromRequestParts<App> for Admin {
 
 /// The person behind a token; none when it is a client's own (RFC 9068 §2.2: then `sub` is the
 /// client).
-fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem> {
+pub fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem> {
     if caller.sub() == caller.client_id() {
         return Ok(None);
     }
@@ -134,12 +142,12 @@ fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<Who, Problem> {
     let over = || Problem::unauthorized(OVER);
     let id: ClientId = caller.sub().parse().map_err(|_| over())?;
     let client = app.snapshot().clients.get(&id).cloned().ok_or_else(over)?;
-    if client.is_disabled() {
+    if client.is_disabled() || client.may_use(GrantType::ClientCredentials).is_err() {
         return Err(over());
     }
-    let held = caller.scopes().filter(|scope| client.scope.has(scope));
-    let permissions = held.filter_map(|scope| scope.parse().ok()).collect();
-    Ok(Who::Client(id, Caller { user_id: None, permissions }))
+    let scope = client.scope.only(|name| caller.has_scope(name));
+    let permissions = scope.names().filter_map(|name| name.parse().ok()).collect();
+    Ok(Who::Client(id, Caller { user_id: None, permissions, scope }))
 }
 
 /// The person behind a token as they are now; `None` when the account is gone or disabled, or
@@ -149,13 +157,10 @@ pub fn load(
     bearer: &Bearer,
     now: Timestamp,
 ) -> Result<Option<User>, StoreError> {
-    let Some((grant, standing)) = grants::find(tx, &bearer.user_id, &bearer.grant_id)? else {
-        return Ok(None);
-    };
-    if grant.revoked_at.is_some() || grant.dead(&standing, now).is_some() {
-        return Ok(None);
-    }
-    users::find(tx, &bearer.user_id)
+    let found = grants::find_with_user(tx, &bearer.user_id, &bearer.grant_id)?;
+    let Some((grant, standing, user)) = found else { return Ok(None) };
+    let is_over = grant.revoked_at.is_some() || grant.dead(&standing, now).is_some();
+    Ok(Some(user).filter(|_| !is_over))
 }
 
 /// The problem of a token that is genuine and over.

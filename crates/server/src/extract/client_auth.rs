@@ -106,7 +106,7 @@ async fn authenticate(
         Some(client) => Some(Arc::clone(client)),
         None => {
             // It may have been made a moment ago, by another node or at the command line.
-            app.catch_up().await?;
+            app.catch_up_for_a_stranger().await?;
             app.snapshot().clients.get(&presented.client_id).cloned()
         }
     };

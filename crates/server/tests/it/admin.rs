@@ -233,7 +233,7 @@ async fn nobody_gives_or_takes_what_they_do_not_have() {
     // What is within their reach, they may.
     let reader = json!({"roles": ["user", "clerk", "reader"]});
     app.call(Method::PUT, &format!("{me}/roles"), &clerk, reader).await.expect(200);
-    app.call(Method::POST, CLIENTS, &clerk, own_client("users:read")).await.expect(201);
+    app.call(Method::POST, CLIENTS, &clerk, own_client("openid profile")).await.expect(201);
 }
 
 /// S6: HR may edit everybody but those who may do more, and employees only themselves.

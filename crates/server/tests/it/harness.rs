@@ -107,9 +107,18 @@ impl TestApp {
         Self::start_on(database.url().clone()).await
     }
 
+    /// As in production, though with the demo data.
+    pub async fn serving() -> Self {
+        Self::start_from(Config { mode: Mode::Serve, ..config(DatabaseUrl::SqliteMemory) }).await
+    }
+
     async fn start_on(database: DatabaseUrl) -> Self {
+        Self::start_from(config(database)).await
+    }
+
+    async fn start_from(config: Config) -> Self {
         let clock = Clock::stopped_at(BEGINNING);
-        let app = App::start(config(database), clock.clone()).await.unwrap();
+        let app = App::start(config, clock.clone()).await.unwrap();
         demo::ensure(&app).await.unwrap();
         let web = demo::demo_clients(&app).unwrap().into_iter().find(|it| it.secret.is_some());
         let web_secret = web.unwrap().secret.unwrap().reveal().to_owned();

@@ -18,6 +18,7 @@ mod introspection;
 mod metadata;
 mod openapi;
 mod refresh;
+mod review;
 mod serve;
 mod story;
 mod token;

@@ -170,6 +170,7 @@ CREATE TABLE revocation (
     until               BIGINT NOT NULL
 );
 CREATE INDEX revocation_until ON revocation (until);
+CREATE INDEX revocation_key ON revocation (kind, key);
 
 -- The attempt ledger, keyed by a keyed hash of the account or of what was typed.
 CREATE TABLE throttle (

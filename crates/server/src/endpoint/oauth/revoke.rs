@@ -53,9 +53,9 @@ pub async fn revoke(
     };
     let event = context.event(Kind::GrantRevoked, Actor::Client(client.id.clone()))?;
     let event = event.client(client.id.clone());
-    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+    let ending = app.ending();
 
-    let written = app.store.write(move |tx| end(tx, ending, (&client, &ends), &event)).await?;
+    let written = app.store.write(move |tx| end(tx, &ending, (&client, &ends), &event)).await?;
 
     if let Some(revocation) = written {
         app.take_over(&revocation);
@@ -80,7 +80,7 @@ fn ends(app: &App, client: &Client, token: &str) -> Option<Ends> {
 
 fn end(
     tx: &mut Tx<'_>,
-    ending: Ending,
+    ending: &Ending,
     (client, ends): (&Client, &Ends),
     event: &Event,
 ) -> Result<Committed<Option<Revocation>>, StoreError> {

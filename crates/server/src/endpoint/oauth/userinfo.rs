@@ -4,12 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::account::user::User;
-use munjigi_store::users;
 use munjigi_verify::Anyone;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::extract::caller::over;
+use crate::extract::caller::{bearer, load, over};
 use crate::reply::json;
 use crate::reply::problem::Problem;
 
@@ -49,10 +48,10 @@ pub async fn userinfo(
     if !caller.has_scope("openid") {
         return Err(Problem::forbidden("the token lacks the scope `openid`"));
     }
-    let user_id = caller.sub().parse().map_err(|_| over())?;
+    let bearer = bearer(&caller)?.ok_or_else(over)?;
+    let now = app.clock.now();
 
-    let user = app.store.read(move |tx| users::find(tx, &user_id)).await?;
-    let user = user.filter(|user| user.disabled_at.is_none()).ok_or_else(over)?;
+    let user = app.store.read(move |tx| load(tx, &bearer, now)).await?.ok_or_else(over)?;
 
     let has = |name: &str| caller.has_scope(name);
     let snapshot = app.snapshot();

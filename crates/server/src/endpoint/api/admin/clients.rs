@@ -24,7 +24,7 @@ use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::random;
 use crate::registry::{
-    Registration, RegistrationError, SECRET_PREFIX, own_permissions, parse_name, show_client,
+    Registration, RegistrationError, SECRET_PREFIX, carried_by, parse_name, show_client,
 };
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
@@ -124,7 +124,7 @@ pub async fn create(
     let (inner, caller, row) = (app.clone(), admin.clone(), client.clone());
 
     let write = move |tx: &mut Tx<'_>| {
-        let carried = own_permissions(&row);
+        let carried = carried_by(&row);
         caller.check(&inner, tx, CLIENTS_WRITE, Object::Carrier(&carried))?;
         clients::insert(tx, &row).map_err(|error| match error {
             StoreError::Unique(_) => {
@@ -164,7 +164,7 @@ fn found(client: Option<Client>) -> Result<Client, Problem> {
 /// The client, if the caller may change it.
 fn writable(app: &App, admin: &Admin, tx: &mut Tx<'_>, id: &ClientId) -> Result<Client, Undone> {
     let client = found(clients::find(tx, id)?)?;
-    admin.check(app, tx, CLIENTS_WRITE, Object::Carrier(&own_permissions(&client)))?;
+    admin.check(app, tx, CLIENTS_WRITE, Object::Carrier(&carried_by(&client)))?;
     Ok(client)
 }
 
@@ -239,7 +239,7 @@ pub async fn change(
         check_registration(&client)
             .map_err(RegistrationError::Contradiction)
             .map_err(Problem::from)?;
-        caller.check(&inner, tx, CLIENTS_WRITE, Object::Carrier(&own_permissions(&client)))?;
+        caller.check(&inner, tx, CLIENTS_WRITE, Object::Carrier(&carried_by(&client)))?;
         clients::update(tx, &client)?;
         Ok(Done::Changed(client, event.clone()))
     };
@@ -260,7 +260,7 @@ pub async fn disable(
 
     let write = move |tx: &mut Tx<'_>| {
         writable(&inner, &caller, tx, &id)?;
-        if !clients::set_disabled(tx, &id, Some(ending.now))? {
+        if !clients::set_disabled(tx, &id, Some(ending.now()))? {
             return Ok(Done::Same(None));
         }
         Ok(Done::Changed(Some(ending.client(tx, &id)?), event.clone()))

@@ -87,7 +87,7 @@ impl Admin {
 
     /// How things end at the time of this request.
     fn ending(&self, app: &App) -> Ending {
-        Ending { now: self.context.now, longest_ttl: app.snapshot().longest_ttl() }
+        app.ending()
     }
 }
 

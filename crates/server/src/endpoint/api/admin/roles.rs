@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::{Object, Permission, Permissions, Role, RoleName};
+use munjigi_core::access::{Carried, Object, Permission, Permissions, Role, RoleName};
 use munjigi_core::audit::Kind;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_store::{StoreError, Tx, roles};
@@ -100,7 +100,7 @@ pub async fn create(
     let (inner, caller, row) = (app.clone(), admin.clone(), role.clone());
 
     let write = move |tx: &mut Tx<'_>| {
-        caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&row.permissions))?;
+        caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried_by(&row)))?;
         roles::insert(tx, &row).map_err(|error| match error {
             StoreError::Unique(_) => {
                 Problem::conflict("role_taken", "/name", "there is such a role already").into()
@@ -121,7 +121,7 @@ fn name_of(text: &str) -> Result<RoleName, Problem> {
 /// The role, if the caller may change it.
 fn writable(app: &App, admin: &Admin, tx: &mut Tx<'_>, name: &RoleName) -> Result<Role, Undone> {
     let role = roles::find(tx, name)?.ok_or_else(|| Problem::not_found("role"))?;
-    admin.check(app, tx, ROLES_WRITE, Object::Carrier(&role.permissions))?;
+    admin.check(app, tx, ROLES_WRITE, Object::Carrier(&carried_by(&role)))?;
     Ok(role)
 }
 
@@ -171,7 +171,7 @@ pub async fn change(
         if role == before {
             return Ok(Done::Same(role));
         }
-        caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&role.permissions))?;
+        caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried_by(&role)))?;
         roles::update(tx, &role)?;
         let event = event.clone().with("permissions", &role.permissions);
         Ok(Done::Changed(role, event))
@@ -202,6 +202,11 @@ pub async fn disable(
     admin.write_reference(&app, ROLES_WRITE, write).await?;
 
     Ok(nothing())
+}
+
+/// What the holders of a role may do, enabled or not.
+fn carried_by(role: &Role) -> Carried {
+    Carried { permissions: role.permissions.clone(), scope: role.scope.clone() }
 }
 
 /// The built-in roles stay: without `admin` nobody could undo it.

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::{Object, Permissions, RoleName};
+use munjigi_core::access::{Carried, Object, RoleName};
 use munjigi_core::account::user::User;
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::Kind;
@@ -146,11 +146,12 @@ fn id_of(text: &str) -> Result<UserId, Problem> {
 
 /// What these roles carry, by the database and not by what this node last saw of it; disabled
 /// roles too, since they may be enabled again, and then carry it for whoever has them.
-fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Permissions, StoreError> {
-    let mut all = Permissions::default();
+fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Carried, StoreError> {
+    let mut all = Carried::default();
     for name in names {
         if let Some(role) = roles::find(tx, name)? {
-            all.extend(&role.permissions);
+            all.permissions.extend(&role.permissions);
+            all.scope = all.scope.with(&role.scope);
         }
     }
     Ok(all)
@@ -159,7 +160,7 @@ fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Permissions, StoreErro
 /// The account, if the caller may change it.
 fn writable(app: &App, admin: &Admin, tx: &mut Tx<'_>, id: &UserId) -> Result<User, Undone> {
     let user = users::find(tx, id)?.ok_or_else(|| Problem::not_found("user"))?;
-    let permissions = carried(tx, &user.roles)?;
+    let Carried { permissions, .. } = carried(tx, &user.roles)?;
     admin.check(app, tx, USERS_WRITE, Object::User { id: *id, permissions: &permissions })?;
     Ok(user)
 }
@@ -244,7 +245,7 @@ pub async fn disable(
 
     let write = move |tx: &mut Tx<'_>| -> Result<Done<Option<Revocation>>, Undone> {
         writable(&inner, &caller, tx, &id)?;
-        if !users::set_disabled(tx, &id, Some(ending.now), ending.now)? {
+        if !users::set_disabled(tx, &id, Some(ending.now()), ending.now())? {
             return Ok(Done::Same(None));
         }
         Ok(Done::Changed(Some(ending.user(tx, &id)?), event.clone()))
@@ -334,7 +335,7 @@ pub async fn set_roles(
         }
         let carried = carried(tx, &touched)?;
         caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried))?;
-        roles::replace_for(tx, &id, &wanted, ending.now).map_err(taken)?;
+        roles::replace_for(tx, &id, &wanted, ending.now()).map_err(taken)?;
         let lost = user.roles.iter().any(|role| !wanted.contains(role));
         let revocation = if lost { Some(ending.tokens_of(tx, &id)?) } else { None };
         let user = users::find(tx, &id)?.ok_or_else(|| damaged("user"))?;

@@ -8,7 +8,6 @@ use munjigi_store::{Audit, Committed, StoreError, users};
 
 use crate::accounts::{AccountError, Profile};
 use crate::app::App;
-use crate::ending::Ending;
 use crate::extract::caller::{SignedIn, load, over};
 use crate::extract::json::Json;
 use crate::profile_change::ProfileChange;
@@ -54,7 +53,7 @@ pub async fn change(
 /// `DELETE /me`: the account is gone, and everything that it signed in to.
 pub async fn delete(State(app): State<App>, who: SignedIn) -> Result<Response, Problem> {
     let SignedIn { bearer, context } = who;
-    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+    let ending = app.ending();
     let event = context.event(Kind::UserDeleted, Actor::User(bearer.user_id))?;
     let event = event.subject(bearer.user_id);
 

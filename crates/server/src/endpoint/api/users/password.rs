@@ -12,7 +12,6 @@ use munjigi_store::{Audit, Committed, StoreError, Tx, grants, passwords, throttl
 use crate::accounts::check_password;
 use crate::app::App;
 use crate::attempts::{Counted, Ledger, count_account, give_back, record};
-use crate::context::Context;
 use crate::ending::Ending;
 use crate::extract::caller::{Bearer, SignedIn, load, over};
 use crate::extract::json::{FromMembers, Json, Members};
@@ -56,7 +55,7 @@ pub async fn change(
     let throttled = refused.clone().refused("too many attempts");
     let (hash, ledger) = match count_account(&app, &user, throttled).await? {
         Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
-        Counted::Throttled { until } => {
+        Counted::Throttled { until, .. } => {
             return Err(SignInError::Throttled(until.since(now).as_seconds() + 1).into());
         }
     };
@@ -75,7 +74,7 @@ pub async fn change(
 
     let event = context.event(Kind::PasswordChanged, Actor::User(user.id))?.subject(user.id);
     let change = Change { user, bearer, old: hash, new: new_hash.to_string(), event, ledger };
-    write(&app, &context, change).await?;
+    write(&app, change).await?;
     Ok(nothing())
 }
 
@@ -104,10 +103,10 @@ struct Change {
     ledger: Ledger,
 }
 
-async fn write(app: &App, context: &Context, change: Change) -> Result<(), Problem> {
-    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+async fn write(app: &App, change: Change) -> Result<(), Problem> {
+    let ending = app.ending();
     let written = app.store.write(move |tx| {
-        let Some(revocations) = write_change(tx, ending, &change)? else {
+        let Some(revocations) = write_change(tx, &ending, &change)? else {
             return Ok(Committed::nothing(None));
         };
         let audit = Audit::Record(Box::new(change.event.clone()));
@@ -122,22 +121,22 @@ async fn write(app: &App, context: &Context, change: Change) -> Result<(), Probl
 /// `None` when the session or the password is another one by now.
 fn write_change(
     tx: &mut Tx<'_>,
-    ending: Ending,
+    ending: &Ending,
     change: &Change,
 ) -> Result<Option<Vec<Revocation>>, StoreError> {
     let Change { user, bearer, old, new, ledger, .. } = change;
-    if load(tx, bearer, ending.now)?.is_none() {
+    if load(tx, bearer, ending.now())?.is_none() {
         return Ok(None);
     }
     let Some(old) = old else { return Ok(None) };
     // Guarded by the old hash: of two changes at once, one is made on what it has seen.
-    if !passwords::replace(tx, &user.id, old, new, ending.now)? {
+    if !passwords::replace(tx, &user.id, old, new, ending.now())? {
         return Ok(None);
     }
-    users::set_password_changed(tx, &user.id, ending.now)?;
+    users::set_password_changed(tx, &user.id, ending.now())?;
     throttles::clear(tx, ledger)?;
     // ASVS 7.4.3: whoever else is signed in may be the reason for the change.
     let revocations = ending.other_sessions(tx, &user.id, &bearer.session_id)?;
-    grants::reauthenticate(tx, &user.id, &bearer.session_id, ending.now)?;
+    grants::reauthenticate(tx, &user.id, &bearer.session_id, ending.now())?;
     Ok(Some(revocations))
 }

@@ -12,7 +12,6 @@ use serde_json::json;
 
 use crate::accounts::rfc3339;
 use crate::app::App;
-use crate::ending::Ending;
 use crate::extract::caller::{SignedIn, load, over};
 use crate::extract::path::Path;
 use crate::reply::problem::Problem;
@@ -72,7 +71,7 @@ pub async fn end(
 ) -> Result<Response, Problem> {
     let SignedIn { bearer, context } = who;
     let id: SessionId = id.parse().map_err(|_| Problem::not_found("session"))?;
-    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+    let ending = app.ending();
     let event = context.event(Kind::SessionEnded, Actor::User(bearer.user_id))?;
     let event = event.subject(bearer.user_id).with("sid", id);
 

@@ -6,7 +6,6 @@ use munjigi_core::audit::{Actor, Kind};
 use munjigi_store::{Audit, Committed, StoreError};
 
 use crate::app::App;
-use crate::ending::Ending;
 use crate::extract::caller::{SignedIn, over};
 use crate::reply::nothing;
 use crate::reply::problem::Problem;
@@ -14,7 +13,7 @@ use crate::reply::problem::Problem;
 /// Signs a person out: the refresh token is dead, and so is every access token of the session.
 pub async fn sign_out(State(app): State<App>, who: SignedIn) -> Result<Response, Problem> {
     let SignedIn { bearer, context } = who;
-    let ending = Ending { now: context.now, longest_ttl: app.snapshot().longest_ttl() };
+    let ending = app.ending();
     let event = context.event(Kind::SignedOut, Actor::User(bearer.user_id))?;
     let event = event.subject(bearer.user_id).with("sid", bearer.session_id);
 

@@ -1,8 +1,9 @@
 //! The `client_credentials` grant (RFC 6749 §4.4). Nothing is written for it.
 
 use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_verify::RevocationKind;
 
-use crate::app::App;
+use crate::app::{App, floor};
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
 use crate::issue::{self, TokenResponse, UserToken};
@@ -16,14 +17,19 @@ pub fn client_credentials(
     asked: &Asked,
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::ClientCredentials)?;
+    // First, so that a token of a client that is disabled meanwhile stays on the dead side of it.
+    let not_before = floor(app, &[(RevocationKind::Client, client.id.as_str())]);
     let (snapshot, now) = (app.snapshot_kept(), context.now);
+    if snapshot.clients.get(&client.id).is_none_or(|client| client.is_disabled()) {
+        return Err(OAuthError::invalid_client("client is unknown or did not prove itself", false));
+    }
 
     let scope = issue::asked_scope(client, asked.scope.as_deref())?;
     let resources = asked.resources.iter().map(String::as_str);
     let audiences = issue::audiences(app, &snapshot, client, resources)?;
     let target = issue::target_of(&snapshot, &audiences, now)?;
 
-    let token = UserToken { target: &target, scope: &scope, now };
+    let token = UserToken { target: &target, scope: &scope, now, not_before };
     Ok(TokenResponse {
         access_token: issue::for_client(app, &snapshot, client, token)?,
         token_type: "Bearer",

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use munjigi_core::account::password::Password;
-use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::error::ErrorCode;
 
 use crate::app::App;
@@ -35,7 +35,6 @@ pub async fn password(
     client: Arc<Client>,
     presented: Presented,
 ) -> Result<TokenResponse, OAuthError> {
-    client.may_use(GrantType::Password)?;
     let Presented { login, password, asked, user_agent } = presented;
     let Asked { scope, resources } = asked;
     let user_agent = user_agent.0;

@@ -1,6 +1,7 @@
 //! The `refresh_token` grant (RFC 6749 §6): rotation that never logs out the innocent, and catches
 //! the thief.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use munjigi_core::account::user::User;
@@ -65,6 +66,7 @@ pub async fn refresh(
     let (snapshot, now) = (app.snapshot_kept(), context.now);
     // A wrong MAC never reaches the database.
     let presented = RefreshToken::open(&snapshot.keys.refresh, token.reveal())?;
+    let not_before = issue::floor_of(app, &presented.user_id, client);
 
     let theft = context.event(Kind::RefreshReused, Actor::Client(client.id.clone()))?;
     let theft = theft.subject(presented.user_id).client(client.id.clone());
@@ -95,7 +97,7 @@ pub async fn refresh(
         Refreshed::Refuse(refusal) => return Err(refusal.into()),
     };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
-    let token = UserToken { target: &target, scope: &scope, now };
+    let token = UserToken { target: &target, scope: &scope, now, not_before };
     Ok(issue::response(app, &snapshot, &user, &grant, token)?)
 }
 
@@ -162,16 +164,18 @@ fn narrowed(rotation: &Rotation, grant: &Grant) -> Result<(Scope, Target), OAuth
             return Err(OAuthRefusal::new(ErrorCode::InvalidScope, why));
         }
     };
+    // What was taken from the client since is not in its tokens any more.
+    let scope = scope.common(&rotation.client.scope);
     let asked = &rotation.asked_resources;
     if asked.iter().any(|name| !grant.audiences.contains(name)) {
         // RFC 8707 §2.2: the resources have to be among those that were granted.
         let why = "the resource is not among those that were granted";
         return Err(OAuthRefusal::new(ErrorCode::InvalidTarget, why));
     }
-    let audiences = match asked.as_slice() {
+    let audiences: Vec<Audience> = match asked.as_slice() {
         // An API that was deleted or disabled since is left out: it ends nobody's other sign-ins.
         [] => grant.audiences.iter().filter(|it| rotation.snapshot.is_live(it)).cloned().collect(),
-        asked => asked.to_vec(),
+        asked => asked.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
     };
     Ok((scope, issue::target_of(&rotation.snapshot, &audiences, rotation.now)?))
 }
