@@ -24,7 +24,8 @@ pub type UserKey = (Timestamp, UserId);
 /// Which people are listed; nothing asked for means everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
-    /// How the address or the user name begins, in canonical form.
+    /// How the address or the user name begins, in lower case. The canonical form of a user name is
+    /// what it looks like, not what somebody types.
     pub text: Option<String>,
     /// A role that they have.
     pub role: Option<RoleName>,
@@ -197,7 +198,7 @@ pub fn list(
              WHERE (u.created_at, u.id) > ($1, $2)
              AND (CAST($3 AS TEXT) IS NULL
                  OR substr(u.email_canonical, 1, length(CAST($3 AS TEXT))) = $3
-                 OR substr(u.username_canonical, 1, length(CAST($3 AS TEXT))) = $3)
+                 OR substr(lower(u.username), 1, length(CAST($3 AS TEXT))) = $3)
              AND (CAST($4 AS TEXT) IS NULL OR EXISTS (
                  SELECT 1 FROM user_role h WHERE h.user_id = u.id AND h.role = $4))
              AND (CAST($5 AS BIGINT) IS NULL

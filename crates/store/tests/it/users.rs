@@ -163,7 +163,7 @@ each_backend! {
         let store = database.store().await;
         people(&store).await;
         write(&store, |tx| {
-            let named = User { username_canonical: Some("x%_y".into()), ..user(3) };
+            let named = User { username: Some("X%_y".into()), ..user(3) };
             users::insert(tx, &User { disabled_at: Some(at(5)), ..named })
         }).await.unwrap();
         let list = async |text: Option<&str>, role: Option<&str>, state| {
