@@ -1,0 +1,13 @@
+//! Uses the real programs as people do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+mod clients;
+mod places;
+mod story;
