@@ -117,7 +117,8 @@ fn runtime(arguments: &Arguments) -> Runtime {
     Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
 }
 
-/// H: the least that an HTTP server does. GET answers; POST reads the body and answers.
+/// H: the least that an HTTP server does. GET answers; POST reads the body and answers. It is
+/// served by axum's own loop, or by ours with its deadlines, to tell the price of those.
 pub fn hello(arguments: &Arguments) {
     runtime(arguments).block_on(async {
         let greet = async || Json(json!({"hello": "world"}));
@@ -125,8 +126,13 @@ pub fn hello(arguments: &Arguments) {
         let router = Router::new().route("/", get(greet).post(read));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         say(&json!({"port": listener.local_addr().unwrap().port()}));
+        let stop = answer(Statistics::default);
+        if arguments.has("--served-as-ours") {
+            serve::serve(vec![listener], router, stop).await;
+            return;
+        }
         let served = axum::serve(listener, router).into_future();
-        tokio::select! { _ = served => {}, () = answer(Statistics::default) => {} }
+        tokio::select! { _ = served => {}, () = stop => {} }
     });
 }
 

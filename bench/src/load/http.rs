@@ -14,25 +14,31 @@ const FORM: &str = "grant_type=client_credentials&scope=events%3Aread+events%3Aw
 
 /// Hello itself (it shows the noise), JWKS and discovery.
 pub async fn documents(measure: &mut Measure) -> Vec<Figure> {
-    let (mut hello, mut other) = (measure.hello(), measure.hello());
+    let (mut hello, mut again) = (measure.hello(), measure.hello());
+    let mut served = measure.hello_served_as_ours();
     let place = Place::sqlite();
     let mut server = measure.server(&["--database", &place.url]);
     let bound = Bound { signatures: 0.0, rows: 0.0, factor: 1.15 };
     let mut figures = Vec::new();
     for connections in measure.connections.clone() {
         let greeting = Caller::get(HELLO_GET, None);
-        let itself = Beside {
-            name: format!("hello beside hello, {connections}"),
-            hello: &mut hello,
-            greeting: greeting.clone(),
-            server: &mut other,
-            callers: vec![greeting.clone(); connections],
-            bound,
-        };
-        figures.push(measure.beside(itself).await.0.goal(Goal::None));
-        for (name, path) in
-            [("JWKS", "/.well-known/jwks.json"), ("discovery", "/.well-known/openid-configuration")]
-        {
+        let others = [("hello beside hello", &mut again), ("hello served as ours", &mut served)];
+        for (name, other) in others {
+            let beside = Beside {
+                name: format!("{name}, {connections}"),
+                hello: &mut hello,
+                greeting: greeting.clone(),
+                server: other,
+                callers: vec![greeting.clone(); connections],
+                bound,
+            };
+            figures.push(measure.beside(beside).await.0.goal(Goal::None));
+        }
+        for (name, path) in [
+            ("liveness", "/livez"),
+            ("JWKS", "/.well-known/jwks.json"),
+            ("discovery", "/.well-known/openid-configuration"),
+        ] {
             let beside = Beside {
                 name: format!("{name}, {connections}"),
                 hello: &mut hello,

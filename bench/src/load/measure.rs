@@ -75,6 +75,11 @@ impl Measure {
         self.start(&["child-hello"])
     }
 
+    /// The same hello behind our way of serving.
+    pub fn hello_served_as_ours(&self) -> Child {
+        self.start(&["child-hello", "--served-as-ours"])
+    }
+
     /// Ours, where servers run.
     pub fn server(&self, further: &[&str]) -> Child {
         self.start(&[&["child-server"], further].concat())
