@@ -1,8 +1,8 @@
 //! May one more guess be made? The one ledger behind everything that can be guessed.
 //!
 //! A guess is counted before it is looked at, so that any number of parallel guesses share one
-//! budget; a right one clears the ledger, and one that was never looked at is given back. Honest requests that come at once wait a moment for each
-//! other instead of being refused.
+//! budget; a right one clears the ledger, and one that was never looked at is given back. Honest
+//! requests that come at once wait a moment for each other instead of being refused.
 
 use std::time::Duration;
 

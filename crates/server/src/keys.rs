@@ -1,8 +1,8 @@
 //! The key ring: signing keys by algorithm and time, and the root secret behind MACs.
 //!
 //! Which key signs follows from the times in its row, not from a state that somebody has to
-//! change: pending before `activates_at`, active until one that was made later is, retiring until `retires_at`,
-//! then destroyed. So several nodes agree without talking.
+//! change: pending before `activates_at`, active until one that was made later is, retiring until
+//! `retires_at`, then destroyed. So several nodes agree without talking.
 
 use std::sync::Arc;
 

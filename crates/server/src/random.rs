@@ -32,7 +32,8 @@ struct Drawn {
 }
 
 thread_local! {
-    static DRAWN_FOR_IDS: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; DRAWN], used: DRAWN }) };
+    static DRAWN_FOR_IDS: RefCell<Drawn> =
+        const { RefCell::new(Drawn { bytes: [0; DRAWN], used: DRAWN }) };
 }
 
 /// Ten random bytes for an id. A draw costs more than all the rest of an id, so a thread draws for

@@ -61,10 +61,8 @@ fn the_curl_steps_of_the_tutorials_work() {
 
     // The other routes of the tutorials.
     let base = planner.url();
-    assert_eq!(
-        get(&format!("{base}/items/"), Some(&access)).expect(200).json()["user_id"],
-        made.json()["id"]
-    );
+    let items = get(&format!("{base}/items/"), Some(&access)).expect(200);
+    assert_eq!(items.json()["user_id"], made.json()["id"]);
     get(&format!("{base}/protected"), None).expect(401);
     get(&format!("{base}/protected"), Some(&access)).expect(200);
     for stats in [format!("{base}/admin/stats"), format!("{}/api/v1/admin/stats", dev.issuer)] {
