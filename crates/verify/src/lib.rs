@@ -26,7 +26,7 @@
 //! # }
 //! ```
 //!
-//! In tests, [`testing::Issuer`] (feature `testing`) makes tokens without a network.
+//! In tests, `testing::Issuer` (feature `testing`) makes tokens without a network.
 
 mod bearer;
 mod builder;
