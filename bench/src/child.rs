@@ -178,7 +178,6 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
         access_ttl: None,
         hashing_threads: arguments.number("--hashing", 1),
         log_format: munjigi_server::config::LogFormat::Text,
-        metrics_listen: None,
     }
 }
 

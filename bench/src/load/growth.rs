@@ -144,6 +144,5 @@ fn config(place: &Place) -> Config {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
-        metrics_listen: None,
     }
 }

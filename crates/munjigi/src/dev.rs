@@ -97,7 +97,6 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         access_ttl: None,
         hashing_threads: hashing_threads(),
         log_format: LogFormat::Text,
-        metrics_listen: None,
     })
 }
 

@@ -51,7 +51,6 @@ pub struct ConfigFile {
     token: TokenSection,
     hashing: HashingSection,
     log: LogSection,
-    metrics: MetricsSection,
     /// Takes plain HTTP on an address that others can reach, without a proxy in front.
     danger_plain_http: Option<bool>,
 }
@@ -87,12 +86,6 @@ struct LogSection {
     format: LogFormat,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct MetricsSection {
-    listen: Option<String>,
-}
-
 /// Every key of the file, for messages, and for the environment: `MUNJIGI_<SECTION>_<KEY>`.
 pub const KEYS: &[&str] = &[
     "issuer",
@@ -105,7 +98,6 @@ pub const KEYS: &[&str] = &[
     "token.access_ttl",
     "hashing.threads",
     "log.format",
-    "metrics.listen",
     "danger_plain_http",
 ];
 
@@ -130,8 +122,6 @@ pub struct Config {
     pub hashing_threads: usize,
     /// How log lines look.
     pub log_format: LogFormat,
-    /// Where `/metrics` is served; nowhere when absent.
-    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// One thing that is wrong in the configuration.
@@ -184,11 +174,7 @@ impl ConfigFile {
             }
         };
         let issuer = keep(&mut note, check_issuer(self.issuer.as_deref()));
-        let listen = keep(&mut note, check_listen("listen", self.listen.as_deref()));
-        let metrics_listen = match &self.metrics.listen {
-            Some(text) => keep(&mut note, check_listen("metrics.listen", Some(text))).map(Some),
-            None => Some(None),
-        };
+        let listen = keep(&mut note, check_listen(self.listen.as_deref()));
         let database = keep(&mut note, self.check_database());
         let encryption_key = keep(&mut note, self.check_encryption_key());
         let trusted = keep(&mut note, check_networks(&self.proxy.trusted));
@@ -203,16 +189,9 @@ impl ConfigFile {
         if !mistakes.is_empty() {
             return Err(mistakes);
         }
-        let parts = (issuer, listen, metrics_listen, database, encryption_key, trusted, access_ttl);
-        let (
-            Some(issuer),
-            Some(listen),
-            Some(metrics),
-            Some(database),
-            Some(key),
-            Some(trusted),
-            Some(ttl),
-        ) = parts
+        let parts = (issuer, listen, database, encryption_key, trusted, access_ttl);
+        let (Some(issuer), Some(listen), Some(database), Some(key), Some(trusted), Some(ttl)) =
+            parts
         else {
             return Err(vec![mistake("", "the configuration is not complete")]);
         };
@@ -226,7 +205,6 @@ impl ConfigFile {
             access_ttl: ttl,
             hashing_threads: threads,
             log_format: self.log.format,
-            metrics_listen: metrics,
         })
     }
 
@@ -392,9 +370,10 @@ fn check_issuer(issuer: Option<&str>) -> Result<String, Mistake> {
     Err(mistake("issuer", message))
 }
 
-fn check_listen(key: &str, text: Option<&str>) -> Result<SocketAddr, Mistake> {
+fn check_listen(text: Option<&str>) -> Result<SocketAddr, Mistake> {
     let text = text.unwrap_or("127.0.0.1:8000");
-    text.parse().map_err(|_| mistake(key, "is an address and a port, such as `127.0.0.1:8000`"))
+    text.parse()
+        .map_err(|_| mistake("listen", "is an address and a port, such as `127.0.0.1:8000`"))
 }
 
 fn check_access_ttl(text: Option<&str>) -> Result<Option<Span>, Mistake> {

@@ -112,6 +112,7 @@ struct Opening {
     /// When the password that was right had been set.
     password_changed_at: Option<Timestamp>,
     event: Event,
+    rehash_event: Option<Event>,
     ledger: Ledger,
 }
 
@@ -256,7 +257,14 @@ fn opening(
     let event = event.subject(user.id).client(grant.client_id.clone());
     let event = event.with("sid", session.id).with("gid", grant.id).with("method", "password");
     let password_changed_at = user.password_changed_at;
-    Ok(Opening { session, grant, rehash, password_changed_at, event, ledger })
+    let rehash_event = match &rehash {
+        None => None,
+        Some(_) => {
+            let event = context.event(Kind::PasswordRehashed, Actor::System)?;
+            Some(event.subject(user.id))
+        }
+    };
+    Ok(Opening { session, grant, rehash, password_changed_at, event, rehash_event, ledger })
 }
 
 /// Writes the sign-in. `false` when the account was disabled, deleted or given another password
@@ -268,21 +276,23 @@ async fn open(app: &App, opening: Opening) -> Result<bool, Failure> {
         if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
             return Ok(Committed::nothing(false));
         }
-        write_opening(tx, &opening)?;
-        let audit = Audit::Record(Box::new(opening.event.clone()));
-        Ok::<_, StoreError>(Committed::new(true, audit))
+        let rehashed = write_opening(tx, &opening)?;
+        let events = [opening.event.clone()].into_iter();
+        let events = events.chain(opening.rehash_event.clone().filter(|_| rehashed)).collect();
+        Ok::<_, StoreError>(Committed::new(true, Audit::Records(events)))
     });
     Ok(written.await?)
 }
 
-fn write_opening(tx: &mut Tx<'_>, opening: &Opening) -> Result<(), StoreError> {
+/// Whether the hash was replaced, too.
+fn write_opening(tx: &mut Tx<'_>, opening: &Opening) -> Result<bool, StoreError> {
     throttles::clear(tx, &opening.ledger)?;
     sessions::insert(tx, &opening.session)?;
     grants::insert(tx, &opening.grant)?;
     if let Some((old, new)) = &opening.rehash {
         // Guarded by the old hash: a password that was changed meanwhile stays changed.
         let user_id = &opening.session.user_id;
-        passwords::replace(tx, user_id, old, new, opening.session.created_at)?;
+        return passwords::replace(tx, user_id, old, new, opening.session.created_at);
     }
-    Ok(())
+    Ok(false)
 }

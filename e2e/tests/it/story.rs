@@ -26,7 +26,10 @@ fn the_curl_steps_of_the_tutorials_work() {
     let events = format!("{}/events", planner.url());
 
     // 회원가입. The tutorial's own password is refused, with the reason.
-    let account = |password: &str| json!({"email": "hong@test.com", "password": password, "username": "홍길동"});
+    let account = |password: &str| {
+        let (email, username) = ("hong@test.com", "홍길동");
+        json!({"email": email, "password": password, "username": username})
+    };
     let weak = post(&format!("{users}/signup"), &account("password"), None).expect(422);
     assert_eq!(weak.json()["errors"][0]["pointer"], "/password");
     let made = post(&format!("{users}/signup"), &account("길동이의-비밀번호"), None).expect(201);

@@ -54,7 +54,6 @@ fn config(address: SocketAddr) -> Result<Config, Box<dyn Error>> {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
-        metrics_listen: None,
     })
 }
 

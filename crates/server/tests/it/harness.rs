@@ -254,7 +254,6 @@ pub fn config(database: DatabaseUrl) -> Config {
         access_ttl: None,
         hashing_threads: 2,
         log_format: Default::default(),
-        metrics_listen: None,
     }
 }
 

@@ -171,6 +171,10 @@ pub async fn change(
         if role == before {
             return Ok(Done::Same(role));
         }
+        // Nobody could give back what administrators were deprived of.
+        if role.name.as_str() == "admin" {
+            refuse_builtin(&role.name)?;
+        }
         caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried_by(&role)))?;
         roles::update(tx, &role)?;
         let event = event.clone().with("permissions", &role.permissions);
