@@ -93,7 +93,10 @@ impl Suite {
         self.step("tests", || {
             // `--show-output`: a passing test that says SKIPPED must be heard.
             let test = ["test", "--workspace", "--no-fail-fast", "--", "--show-output"];
-            let outcome = step::run_heard(cargo(place).args(test), |line| tally.hear(line));
+            // Tests that provoke a panic would fill pages with its backtrace.
+            let mut command = cargo(place);
+            let command = command.args(test).env("RUST_BACKTRACE", "0");
+            let outcome = step::run_heard(command, |line| tally.hear(line));
             match outcome {
                 Outcome::Passed if tally.passed == 0 => {
                     Outcome::Failed("no test ran at all".to_owned())

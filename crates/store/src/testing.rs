@@ -1,7 +1,7 @@
 //! For tests only (cargo feature `testing`): fresh databases of both kinds, and a throw-away
 //! PostgreSQL cluster to hold them. Nothing of the product may use it.
 //!
-//! ```ignore
+//! ```text
 //! each_backend! {
 //!     /// The rule.
 //!     async fn a_name_that_states_the_rule(database) {

@@ -8,6 +8,9 @@ use std::thread;
 
 use super::Place;
 
+/// How many lines of complaint an outcome repeats.
+const MAX_REPEATED: usize = 20;
+
 /// How a step ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
@@ -50,13 +53,30 @@ pub(super) fn cargo(place: Place) -> Command {
 
 /// Runs a command in the open.
 pub(super) fn run(command: &mut Command) -> Outcome {
-    ended(command, command_name(command), None)
+    run_heard(command, |_| {})
 }
 
-/// Runs a command; each line of its output is printed and heard.
+/// Runs a command; each line of its output is printed and heard. What it called an error is said
+/// again in the outcome: the end of a long output is all that some people see of it.
 pub(super) fn run_heard(command: &mut Command, mut hear: impl FnMut(&str)) -> Outcome {
-    let name = command_name(command);
-    ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()), name, Some(&mut hear))
+    let mut errors = Vec::new();
+    let outcome = ended(command, |line| {
+        if errors.len() < MAX_REPEATED && is_complaint(line) {
+            errors.push(line.to_owned());
+        }
+        hear(line);
+    });
+    match outcome {
+        Outcome::Failed(why) if !errors.is_empty() => {
+            Outcome::Failed(format!("{why}\n    {}", errors.join("\n    ")))
+        }
+        other => other,
+    }
+}
+
+/// Whether a line of cargo's, rustc's or a test harness's says what went wrong.
+fn is_complaint(line: &str) -> bool {
+    line.starts_with("error") || line.ends_with(" ... FAILED")
 }
 
 /// Whether a command runs and succeeds; nobody sees what it prints.
@@ -71,20 +91,19 @@ fn command_name(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-fn ended(command: &mut Command, name: String, hear: Option<&mut dyn FnMut(&str)>) -> Outcome {
-    let mut child = match command.spawn() {
+fn ended(command: &mut Command, mut hear: impl FnMut(&str)) -> Outcome {
+    let name = command_name(command);
+    let mut child = match command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
         Ok(child) => child,
         Err(error) => return Outcome::Failed(format!("`{name}` did not start: {error}")),
     };
-    if let Some(hear) = hear {
-        let (sender, lines) = channel();
-        spawn_reader(child.stdout.take(), &sender);
-        spawn_reader(child.stderr.take(), &sender);
-        drop(sender);
-        for line in lines {
-            println!("{line}");
-            hear(&line);
-        }
+    let (sender, lines) = channel();
+    spawn_reader(child.stdout.take(), &sender);
+    spawn_reader(child.stderr.take(), &sender);
+    drop(sender);
+    for line in lines {
+        println!("{line}");
+        hear(&line);
     }
     match child.wait() {
         Ok(status) if status.success() => Outcome::Passed,
