@@ -5,5 +5,7 @@
 use crate::migrate::Migration;
 
 /// Every step, in order. The number is the version of the schema.
-pub(crate) const ALL: &[Migration] =
-    &[Migration { id: 1, name: "first", sql: include_str!("0001_first.sql") }];
+pub(crate) const ALL: &[Migration] = &[
+    Migration { id: 1, name: "first", sql: include_str!("0001_first.sql") },
+    Migration { id: 2, name: "openid", sql: include_str!("0002_openid.sql") },
+];
