@@ -217,3 +217,10 @@ pub fn skipped(why: &str) {
     writeln!(output, "SKIPPED: {why}").unwrap();
     assert!(std::env::var_os("CI").is_none(), "skipped in CI: {why}");
 }
+
+/// Says that something was left out because this machine lacks a program that the tests do not
+/// install. It is read in the summary, and fails nothing.
+pub fn left_out(why: &str) {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "LEFT OUT: {why}").unwrap();
+}

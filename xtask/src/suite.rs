@@ -43,6 +43,8 @@ pub fn run(extent: Extent, place: Place) -> bool {
     suite.step("system packages", packages::install_system_packages);
     suite.step("Python packages", packages::install_python);
     suite.step("Node packages", packages::install_node);
+    suite.step("Go verifier", packages::install_go);
+    suite.step("Spring verifier", packages::install_spring);
 
     suite.step("format", || run_command(cargo(place).args(["fmt", "--all", "--check"])));
     suite.step("clippy", || {
@@ -119,6 +121,9 @@ impl Suite {
         println!("{:<20} {:>6.1} s", "together", all.as_secs_f64());
         for (reason, count) in &self.tally.skipped {
             println!("skipped: {reason} ({count}×)");
+        }
+        for (reason, count) in &self.tally.left_out {
+            println!("left out: {reason} ({count}×)");
         }
         if self.tally.ignored > 0 {
             println!("skipped: {} tests marked #[ignore]", self.tally.ignored);

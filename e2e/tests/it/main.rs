@@ -10,4 +10,5 @@
 
 mod clients;
 mod places;
+mod rotation;
 mod story;

@@ -1,5 +1,5 @@
-//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, curl; and the packages of the
-//! third-party clients. It must not change a system that lacks nothing.
+//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, curl; and the packages
+//! of the third-party clients. It must not change a system that lacks nothing.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -15,11 +15,12 @@ struct Need {
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 5] = [
+const NEEDS: [Need; 6] = [
     Need { name: "PostgreSQL", packages: &["postgresql"], is_there: has_postgresql },
     Need { name: "Python with venv", packages: &["python3", "python3-venv"], is_there: has_python },
     Need { name: "Node", packages: &["nodejs", "npm"], is_there: has_node },
     Need { name: "a JDK", packages: &["default-jdk-headless"], is_there: has_java },
+    Need { name: "Maven", packages: &["maven"], is_there: has_maven },
     Need { name: "curl", packages: &["curl"], is_there: has_curl },
 ];
 
@@ -106,6 +107,10 @@ fn has_java() -> bool {
     succeeds(command("javac").arg("-version")) && succeeds(command("java").arg("-version"))
 }
 
+fn has_maven() -> bool {
+    succeeds(command("mvn").arg("--version"))
+}
+
 fn has_curl() -> bool {
     succeeds(command("curl").arg("--version"))
 }
@@ -144,6 +149,34 @@ pub(super) fn install_node() -> Outcome {
         }
         let clean = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         run(command("npm").args(clean).current_dir(folder))
+    })
+}
+
+/// `target/e2e-go`: the verifier of `e2e/clients/go`. Debian's Go is too old for its library, so
+/// that Go is used where somebody installed it, and left out loudly elsewhere.
+pub(super) fn install_go() -> Outcome {
+    if !succeeds(command("go").arg("version")) {
+        return Outcome::LeftOut("there is no Go: coreos/go-oidc is not run".to_owned());
+    }
+    let sources = ["clients/go/main.go", "clients/go/go.mod", "clients/go/go.sum"];
+    install(&target("e2e-go"), &sources, |folder| {
+        let mut build = command("go");
+        let build = build.args(["build", "-o"]).arg(folder.join("verifier")).arg(".");
+        run(build.current_dir(source("clients/go")))
+    })
+}
+
+/// `target/e2e-spring`: the verifier of `e2e/clients/spring` and its libraries.
+pub(super) fn install_spring() -> Outcome {
+    if !has_maven() || !has_java() {
+        return Outcome::LeftOut("there is no Maven: Spring Security is not run".to_owned());
+    }
+    let sources = ["clients/spring/pom.xml", "clients/spring/src/main/java/verifier/Main.java"];
+    install(&target("e2e-spring"), &sources, |folder| {
+        let mut build = command("mvn");
+        let build =
+            build.args(["-q", "-B", "package"]).arg(format!("-DbuildDir={}", folder.display()));
+        run(build.current_dir(source("clients/spring")))
     })
 }
 

@@ -14,13 +14,19 @@ pub struct Tally {
     pub ignored: u64,
     /// What was said after `SKIPPED:`, and how often.
     pub skipped: BTreeMap<String, u64>,
+    /// What was said after `LEFT OUT:`, and how often: what this machine cannot run.
+    pub left_out: BTreeMap<String, u64>,
 }
 
 impl Tally {
     /// Takes in one line of output.
     pub fn hear(&mut self, line: &str) {
-        if let Some(reason) = line.trim_start().strip_prefix("SKIPPED:") {
+        let said = line.trim_start();
+        if let Some(reason) = said.strip_prefix("SKIPPED:") {
             *self.skipped.entry(reason.trim().to_owned()).or_default() += 1;
+        }
+        if let Some(reason) = said.strip_prefix("LEFT OUT:") {
+            *self.left_out.entry(reason.trim().to_owned()).or_default() += 1;
         }
         let Some(result) = line.strip_prefix("test result: ") else { return };
         for part in result.split([';', '.']) {
@@ -39,7 +45,8 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let skipped = self.ignored + self.skipped.values().sum::<u64>();
+        let unheard = self.skipped.values().chain(self.left_out.values()).sum::<u64>();
+        let skipped = self.ignored + unheard;
         write!(f, "{} passed, {} failed, {skipped} skipped", self.passed, self.failed)
     }
 }
