@@ -89,7 +89,7 @@ impl Jwk {
         Ok(jwk)
     }
 
-    fn from_members(members: &Map<String, Value>) -> Result<Self, Error> {
+    pub(crate) fn from_members(members: &Map<String, Value>) -> Result<Self, Error> {
         if PRIVATE_MEMBERS.iter().any(|name| members.contains_key(*name)) {
             return Err(Error::BadKey);
         }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::jwk::{Jwk, Numbers};
-use crate::{Algorithm, Error, MAX_TOKEN_BYTES, MIN_SECRET_BYTES, base64url};
+use crate::{Algorithm, Error, Header, MAX_TOKEN_BYTES, MIN_SECRET_BYTES, base64url};
 
 /// The kinds of token whose header is kept ready.
 const FREQUENT: [&str; 2] = ["at+jwt", "JWT"];
@@ -162,6 +162,18 @@ impl SigningKey {
         String::from_utf8(token).map_err(|_| Error::Malformed)
     }
 
+    /// A JWS of a header and a payload as they are.
+    pub(crate) fn sign_parts(&self, header: &[u8], payload: &[u8]) -> Result<String, Error> {
+        let mut token = base64url::encode(header).into_bytes();
+        token.push(b'.');
+        base64url::append(payload, &mut token);
+        self.0.secret.sign_onto(&mut token)?;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TooLarge);
+        }
+        String::from_utf8(token).map_err(|_| Error::Malformed)
+    }
+
     fn from_secret(secret: Secret, algorithm: Algorithm, kid: Option<&str>) -> Result<Self, Error> {
         let public = Jwk::new(secret.public_numbers()?, algorithm, kid)?;
         let verifying = VerifyingKey::from_jwk(&public)?;
@@ -258,6 +270,9 @@ struct Verifying {
     kid: Option<String>,
     algorithm: Algorithm,
     check: Check,
+    /// The first parts of tokens that this key's own half writes, and what they say: nearly every
+    /// token begins with one of them.
+    headers: Vec<(String, Header)>,
 }
 
 enum Check {
@@ -270,7 +285,7 @@ impl VerifyingKey {
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
         let check = Check::Signature(jwk.verification_key()?);
         let kid = jwk.kid().map(str::to_owned);
-        Ok(Self(Arc::new(Verifying { kid, algorithm: jwk.algorithm(), check })))
+        Ok(Self::with(kid, jwk.algorithm(), check))
     }
 
     /// A key for HS256 from a secret that both sides know, of at least [`MIN_SECRET_BYTES`]
@@ -281,8 +296,24 @@ impl VerifyingKey {
             return Err(Error::WeakKey);
         }
         let check = Check::Mac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
-        let kid = Some(kid.to_owned());
-        Ok(Self(Arc::new(Verifying { kid, algorithm: Algorithm::Hs256, check })))
+        Ok(Self::with(Some(kid.to_owned()), Algorithm::Hs256, check))
+    }
+
+    fn with(kid: Option<String>, algorithm: Algorithm, check: Check) -> Self {
+        let written = |kid: &String| FREQUENT.map(|typ| header(algorithm, Some(typ), kid));
+        let texts = kid.as_ref().map(written).into_iter().flatten();
+        // Read as any other is, so that what is remembered is what would be read.
+        let read = |text: String| {
+            let text = text.trim_end_matches('.');
+            Some((text.to_owned(), Header::parse_text(text).ok()?))
+        };
+        let headers = texts.filter_map(read).collect();
+        Self(Arc::new(Verifying { kid, algorithm, check, headers }))
+    }
+
+    /// What this first part of a token says, if this key's own half writes it so.
+    pub(crate) fn known_header(&self, text: &str) -> Option<&Header> {
+        self.0.headers.iter().find(|(known, _)| known == text).map(|(_, header)| header)
     }
 
     /// The name of the key.

@@ -31,6 +31,7 @@
 mod algorithm;
 pub mod base64url;
 mod claims;
+pub mod dpop;
 mod error;
 mod expectation;
 pub mod json;
@@ -73,5 +74,6 @@ pub const MAX_NUMERIC_DATE: i64 = 253_402_300_799;
 /// What a token says, if it holds. In this order: size, form, header, key, signature, `typ`,
 /// claims.
 pub fn verify(token: &str, keys: &KeySet, expected: &Expectation) -> Result<Claims, Error> {
-    Unverified::parse(token)?.verify(keys)?.check(expected)
+    let known = |header: &str| keys.known_header(header).cloned();
+    Unverified::parse_with(token, known)?.verify(keys)?.check(expected)
 }
