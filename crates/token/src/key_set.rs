@@ -1,7 +1,7 @@
 //! The keys of an issuer, parsed and found by name (RFC 7515 §4.1.4, RFC 7517 §5).
 //! It must not look anywhere else for a key: no file, no network, nothing inside a token.
 
-use crate::{Algorithm, Jwks, VerifyingKey};
+use crate::{Algorithm, Header, Jwks, VerifyingKey};
 
 /// Keys that verify. A clone is cheap.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,11 @@ impl KeySet {
     /// The names of the keys, of those that have one.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(VerifyingKey::kid)
+    }
+
+    /// What this first part of a token says, if it is one that a key of these writes itself.
+    pub(crate) fn known_header(&self, text: &str) -> Option<&Header> {
+        self.keys.iter().find_map(|key| key.known_header(text))
     }
 
     /// How many keys there are.
