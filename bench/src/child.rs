@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::routing::get;
 use axum::{Json, Router};
 use munjigi_server::{App, Clock, Config, EncryptionKey, Mode, demo, jobs, router, serve};
@@ -24,6 +25,9 @@ use crate::{Arguments, clock};
 
 /// The issuer of the measured server, whatever its port.
 pub const ISSUER: &str = "http://localhost:8000";
+
+/// How long the hello's document is: about as long as discovery is.
+const DOCUMENT: usize = 1_300;
 
 /// A server in a process of its own, as its parent sees it. It ends with this value.
 pub struct Child {
@@ -117,13 +121,22 @@ fn runtime(arguments: &Arguments) -> Runtime {
     Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
 }
 
-/// H: the least that an HTTP server does. GET answers; POST reads the body and answers. It is
-/// served by axum's own loop, or by ours with its deadlines, to tell the price of those.
+/// H: the least that an HTTP server does. GET answers, also with a document as long as ours;
+/// POST reads the body and answers. It is served by axum's own loop, or by ours with its deadlines,
+/// to tell the price of those.
 pub fn hello(arguments: &Arguments) {
     runtime(arguments).block_on(async {
         let greet = async || Json(json!({"hello": "world"}));
         let read = async |body: Bytes| Json(json!({"hello": body.len()}));
-        let router = Router::new().route("/", get(greet).post(read));
+        let headers = [
+            (ETAG, "\"0123456789abcdef\""),
+            (CONTENT_TYPE, "application/json"),
+            (CACHE_CONTROL, "public, max-age=300"),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ];
+        let document = Bytes::from(vec![b' '; DOCUMENT]);
+        let show = async move || (headers, document.clone());
+        let router = Router::new().route("/", get(greet).post(read)).route("/document", get(show));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         say(&json!({"port": listener.local_addr().unwrap().port()}));
         let stop = answer(Statistics::default);

@@ -22,14 +22,18 @@ pub async fn documents(measure: &mut Measure) -> Vec<Figure> {
     let mut figures = Vec::new();
     for connections in measure.connections.clone() {
         let greeting = Caller::get(HELLO_GET, None);
-        let others = [("hello beside hello", &mut again), ("hello served as ours", &mut served)];
-        for (name, other) in others {
+        let others = [
+            ("hello beside hello", false, HELLO_GET),
+            ("hello with a document", false, "/document"),
+            ("hello served as ours", true, HELLO_GET),
+        ];
+        for (name, is_as_ours, path) in others {
             let beside = Beside {
                 name: format!("{name}, {connections}"),
                 hello: &mut hello,
                 greeting: greeting.clone(),
-                server: other,
-                callers: vec![greeting.clone(); connections],
+                server: if is_as_ours { &mut served } else { &mut again },
+                callers: vec![Caller::get(path, None); connections],
                 bound,
             };
             figures.push(measure.beside(beside).await.0.goal(Goal::None));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use munjigi_token::Algorithm;
+use tokio::task::AbortHandle;
 
 use crate::bare::Subject;
 use crate::child::{Child, Report};
@@ -99,6 +100,7 @@ impl Measure {
 
     /// Measures, and how the server's counters moved meanwhile.
     pub async fn beside(&mut self, beside: Beside<'_>) -> (Figure, Sum) {
+        let _awake = (self.cores == Cores::Apart).then(Awake::stay);
         let Beside { name, hello, greeting, server, mut callers, bound } = beside;
         let mut greeters = vec![greeting; callers.len()];
         let (mut of_hello, mut of_server) = (Sum::default(), Sum::default());
@@ -142,6 +144,28 @@ impl Measure {
             extra += bound.rows * rows.micros_per_row();
         }
         extra
+    }
+}
+
+/// Keeps the client's core awake. Who writes to a sleeping client pays for waking it, and on a
+/// virtual machine that costs as much as a hello: a client that keeps up with the one server and
+/// sleeps before the other would charge the slower one with it, and only that one.
+struct Awake(AbortHandle);
+
+impl Awake {
+    fn stay() -> Self {
+        let spinning = tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+        Self(spinning.abort_handle())
+    }
+}
+
+impl Drop for Awake {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

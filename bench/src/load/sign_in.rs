@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use crate::argon;
 use crate::child::{Child, memory};
 use crate::load::Place;
@@ -17,11 +15,7 @@ use crate::statistics::{Spread, median, quartiles};
 
 const PEOPLE: u64 = 4_000;
 const WINDOW: Duration = Duration::from_secs(3);
-/// Until idle hashing threads have given their memory back.
-const QUIET: Duration = Duration::from_secs(7);
 const CONNECTIONS: usize = 16;
-/// What one hash needs, in KiB.
-const ARENA: u64 = 19_456;
 
 /// Callers that sign in one person after the other.
 pub fn callers(count: usize) -> Vec<Caller> {
@@ -76,24 +70,24 @@ pub async fn rate(measure: &Measure, place: Place) -> Vec<Figure> {
     figures
 }
 
-/// Resident memory while as many wait as may: how much more than an arena it comes to.
+/// Resident memory while as many wait as may: how much more than with one at a time.
 pub async fn waiting() -> Vec<Figure> {
     let place = Place::sqlite();
     let child = server(&place, 1, &[]);
-    // The arena of the hashes that filled the database is given back.
-    drop(timeout(QUIET, std::future::pending::<()>()).await);
-    let (idle, _) = memory(child.id());
+    // One after the other first: the thread has its arena then, and keeps it for a while.
+    let (_, alone) = Connected::open(child.address, callers(1)).await.run(WINDOW).await;
+    let (before, _) = memory(child.id());
     // From here on, the peak is that of what follows (proc_pid_clear_refs(5)).
     std::fs::write(format!("/proc/{}/clear_refs", child.id()), "5").unwrap();
-    let connected = Connected::open(child.address, callers(33)).await;
-    let (window, _) = connected.run(WINDOW).await;
+    let waiting = alone.into_iter().chain(callers(32)).collect();
+    let (window, _) = Connected::open(child.address, waiting).await.run(WINDOW).await;
     let (_, peak) = memory(child.id());
-    let mib = peak.saturating_sub(idle + ARENA) as f64 / 1_024.0;
+    let mib = peak.saturating_sub(before) as f64 / 1_024.0;
     let value = Spread { median: mib, low: mib, high: mib };
     let note = format!(
-        "1 hashing, 33 at once: {:.1} MiB before, {:.1} at the peak, arena 19.0; {} signed in, \
-         {} refused",
-        idle as f64 / 1_024.0,
+        "1 hashing: {:.1} MiB with one sign-in at a time, {:.1} at the peak of 33 at once; \
+         {} signed in, {} refused",
+        before as f64 / 1_024.0,
         peak as f64 / 1_024.0,
         window.requests,
         window.refused
