@@ -25,7 +25,7 @@ const REFUSED: &str = "client is unknown or did not prove itself";
 /// What is read from a form once it is known who sent it.
 pub trait FromForm: Sized {
     /// Reads the parameters.
-    fn read(form: &Form) -> Result<Self, OAuthError>;
+    fn read(form: &mut Form) -> Result<Self, OAuthError>;
 }
 
 /// A request of an authenticated client. The form cannot be had without the check.
@@ -78,11 +78,11 @@ impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
         let context = Context::from_request_parts(&mut parts, app).await;
         let context = context.map_err(|_| OAuthError::new(ErrorCode::ServerError, "no context"))?;
         let header = InHeader::read(&parts.headers);
-        let form = Form::from_request(Request::from_parts(parts, body), app).await?;
+        let mut form = Form::from_request(Request::from_parts(parts, body), app).await?;
 
         let client = authenticate(app, header, &form, &context).await?;
 
-        Ok(Self { client, request: T::read(&form)?, context })
+        Ok(Self { client, request: T::read(&mut form)?, context })
     }
 }
 
@@ -186,6 +186,9 @@ fn basic(header: &[u8]) -> Option<(String, Secret)> {
 
 /// One form-encoded value, in which a bare `+` stays one: our own ids and secrets hold neither.
 fn form_decoded(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return Some(text.to_owned());
+    }
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

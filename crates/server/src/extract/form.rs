@@ -54,19 +54,20 @@ impl Form {
     /// which may (RFC 8707 §2).
     pub fn parse(bytes: &[u8]) -> Result<Self, OAuthError> {
         let invalid = |why| OAuthError::new(ErrorCode::InvalidRequest, why);
-        if !is_well_encoded(bytes) {
-            return Err(invalid("the form is not well encoded"));
-        }
         let mut parameters: Vec<(String, Secret)> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
+        for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             if parameters.len() >= MAX_PARAMETERS {
                 return Err(invalid("a form has at most 64 parameters"));
             }
+            let (name, value) = split_at_byte(pair, b'=').unwrap_or((pair, b""));
+            let unreadable = || invalid("the form is not well encoded");
+            let name = decoded(name).ok_or_else(unreadable)?;
+            let value = Secret::new(decoded(value).ok_or_else(unreadable)?);
             let repeated = parameters.iter().any(|(other, _)| *other == name);
             if repeated && name != "resource" {
                 return Err(invalid("a parameter stands there more than once"));
             }
-            parameters.push((name.into_owned(), Secret::new(value.into_owned())));
+            parameters.push((name, value));
         }
         parameters.retain(|(_, value)| !value.reveal().is_empty());
         Ok(Self(parameters))
@@ -82,31 +83,53 @@ impl Form {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.reveal())
     }
 
+    /// Takes out a parameter that has to be there, and that is secret.
+    pub fn take(&mut self, name: &str, missing: &'static str) -> Result<Secret, OAuthError> {
+        let at = self.0.iter().position(|(other, _)| other == name);
+        let taken = at.map(|at| self.0.swap_remove(at).1);
+        taken.ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, missing))
+    }
+
     /// A parameter that has to be there.
     pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, OAuthError> {
         self.find(name).ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, missing))
     }
 }
 
-/// Whether the bytes decode to UTF-8 and every `%` is followed by two hexadecimal digits: the
-/// decoder would pass anything else on changed.
-fn is_well_encoded(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
-        let Some([_, high, low, ..]) = rest.get(at..) else { return false };
-        if !high.is_ascii_hexdigit() || !low.is_ascii_hexdigit() {
-            return false;
-        }
-        rest = rest.get(at.saturating_add(3)..).unwrap_or_default();
+/// One name or value, decoded (RFC 6749 appendix B): `+` is a space, `%` stands before two
+/// hexadecimal digits. `None` for anything else and for what is not UTF-8: repaired text might
+/// name something that nobody sent.
+fn decoded(text: &[u8]) -> Option<String> {
+    // As much room as it can need, so that a secret leaves no copy behind where it grew.
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'%' | b'+')) {
+        let (before, special) = rest.split_at_checked(at)?;
+        plain.extend_from_slice(before);
+        rest = match special {
+            [b'%', high, low, after @ ..] => {
+                plain.push(hex_digit(*high)? << 4 | hex_digit(*low)?);
+                after
+            }
+            [b'+', after @ ..] => {
+                plain.push(b' ');
+                after
+            }
+            _ => return None,
+        };
     }
-    let decoded: Vec<u8> = url::form_urlencoded::parse(bytes)
-        .flat_map(|(name, value)| [name.into_owned(), value.into_owned()])
-        .flat_map(String::into_bytes)
-        .collect();
-    // The decoder writes U+FFFD for what is not UTF-8.
-    let replaced = decoded.windows(3).any(|window| window == "\u{fffd}".as_bytes());
-    let sent = bytes.windows(9).any(|window| window.eq_ignore_ascii_case(b"%ef%bf%bd"));
-    std::str::from_utf8(bytes).is_ok() && (!replaced || sent)
+    plain.extend_from_slice(rest);
+    String::from_utf8(plain).ok()
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+fn split_at_byte(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == separator)?;
+    let (before, after) = bytes.split_at_checked(at)?;
+    Some((before, after.get(1..)?))
 }
 
 #[cfg(test)]
@@ -134,8 +157,18 @@ mod tests {
         for bad in [&b"a=%f"[..], b"a=%zz", b"a=%ff", b"a=\xff", b"%"] {
             assert!(Form::parse(bad).is_err(), "{bad:?}");
         }
+        // What is broken is not forgiven because a replacement character stands beside it.
+        assert!(Form::parse(b"a=%EF%BF%BD&b=%ff").is_err());
         let many: Vec<_> = (0..65).map(|number| format!("p{number}=1")).collect();
         assert!(Form::parse(many.join("&").as_bytes()).is_err());
         assert!(Form::parse("a=%ED%95%9C+글".as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn names_and_values_are_decoded_like_a_browser_encodes_them() {
+        let form = Form::parse("%61+b=c%2b+d%3D%26=e&&글=%ed%95%9C&=x".as_bytes()).unwrap();
+        assert_eq!(form.find("a b"), Some("c+ d=&=e"));
+        assert_eq!(form.find("글"), Some("한"));
+        assert_eq!(form.find(""), Some("x"));
     }
 }

@@ -25,9 +25,8 @@ pub struct Introspection {
 }
 
 impl FromForm for Introspection {
-    fn read(form: &Form) -> Result<Self, OAuthError> {
-        let token = form.required("token", "token is missing")?;
-        Ok(Self { token: Secret::new(token.to_owned()) })
+    fn read(form: &mut Form) -> Result<Self, OAuthError> {
+        Ok(Self { token: form.take("token", "token is missing")? })
     }
 }
 

@@ -24,9 +24,8 @@ pub struct RevocationRequest {
 }
 
 impl FromForm for RevocationRequest {
-    fn read(form: &Form) -> Result<Self, OAuthError> {
-        let token = form.required("token", "token is missing")?;
-        Ok(Self { token: Secret::new(token.to_owned()) })
+    fn read(form: &mut Form) -> Result<Self, OAuthError> {
+        Ok(Self { token: form.take("token", "token is missing")? })
     }
 }
 

@@ -50,7 +50,7 @@ pub enum TokenRequest {
 }
 
 impl FromForm for TokenRequest {
-    fn read(form: &Form) -> Result<Self, OAuthError> {
+    fn read(form: &mut Form) -> Result<Self, OAuthError> {
         let asked = Asked {
             scope: form.find("scope").map(str::to_owned),
             resources: form.all("resource").map(str::to_owned).collect(),
@@ -61,8 +61,8 @@ impl FromForm for TokenRequest {
             // say the same.
             None if form.find("username").is_some() => read_password(form, asked),
             Some("refresh_token") => {
-                let token = form.required("refresh_token", "refresh_token is missing")?;
-                Ok(Self::Refresh { refresh_token: Secret::new(token.to_owned()), asked })
+                let refresh_token = form.take("refresh_token", "refresh_token is missing")?;
+                Ok(Self::Refresh { refresh_token, asked })
             }
             Some("client_credentials") => Ok(Self::ClientCredentials(asked)),
             Some(_) => Err(OAuthError::new(
