@@ -2,18 +2,21 @@
 //! so in every answer.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::Next;
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::id::RequestId;
 use munjigi_core::time::Timestamp;
+use tower::Service;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::config::{Mode, Network};
@@ -80,43 +83,140 @@ impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
 
 /// The outermost layer: gives the request its id, and the answer the headers that every answer
 /// has. Problems get the request id in their body here.
-pub async fn layer(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let now = app.clock.now();
-    let Ok(request_id) = random::request_id(now) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let address =
-        peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
-    request.extensions_mut().insert(Context { request_id, now, address });
-    let Some(shown) = shown(request_id) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    // The verifier repeats it in its refusals; what the caller wrote there is of no interest.
-    request.headers_mut().insert(X_REQUEST_ID, shown.clone());
-    if app.config.mode == Mode::Dev && !names_this_machine(request.headers()) {
-        // A page elsewhere whose name was made to resolve to this machine (DNS rebinding).
-        let detail = "this server is for this machine alone; use its own address";
-        let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail);
-        return problem.render(Some(request_id));
+///
+/// Every request passes here, so that it is written by hand: no box, no copy of the service.
+#[derive(Clone)]
+pub struct Contexts<S> {
+    app: App,
+    inner: S,
+}
+
+impl<S> Contexts<S> {
+    /// Around `inner`.
+    pub fn new(app: App, inner: S) -> Self {
+        Self { app, inner }
     }
-    let line = tracing::enabled!(tracing::Level::DEBUG)
-        .then(|| (request.method().clone(), request.uri().path().to_owned()));
+}
 
-    let mut response = next.run(request).await;
+impl<S> Service<Request> for Contexts<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Unpin,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Answering<S::Future>;
 
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let now = self.app.clock.now();
+        let Ok(request_id) = random::request_id(now) else {
+            return Answering(Stage::Failed);
+        };
+        let config = &self.app.config;
+        // Taken out, so that the few extensions of a request still fit the smallest table.
+        let info = request.extensions_mut().remove::<ConnectInfo<SocketAddr>>();
+        let peer = info.map(|info| info.0.ip());
+        let address =
+            peer.map(|peer| client_address(peer, request.headers(), &config.trusted_proxies));
+        request.extensions_mut().insert(Context { request_id, now, address });
+        if config.mode == Mode::Dev && !names_this_machine(request.headers()) {
+            // A page elsewhere whose name was made to resolve to this machine (DNS rebinding).
+            return Answering(Stage::WrongHost(request_id));
+        }
+        let line = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| Box::new((request.method().clone(), request.uri().path().to_owned())));
+        Answering(Stage::Inside { future: self.inner.call(request), request_id, line })
+    }
+}
+
+/// The answer of [`Contexts`].
+pub struct Answering<F>(Stage<F>);
+
+enum Stage<F> {
+    /// There is no randomness.
+    Failed,
+    /// In development: not asked for by a name of this machine.
+    WrongHost(RequestId),
+    /// What stands inside is at it.
+    Inside { future: F, request_id: RequestId, line: Option<Box<(Method, String)>> },
+}
+
+impl<F, E> Future for Answering<F>
+where
+    F: Future<Output = Result<Response, E>> + Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let (response, request_id, line) = match &mut self.0 {
+            Stage::Failed => {
+                return Poll::Ready(Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()));
+            }
+            Stage::WrongHost(request_id) => {
+                let detail = "this server is for this machine alone; use its own address";
+                let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail);
+                (problem.into_response(), *request_id, None)
+            }
+            Stage::Inside { future, request_id, line } => {
+                (ready!(Pin::new(future).poll(cx))?, *request_id, line.take())
+            }
+        };
+        let response = finished(response, request_id);
+        if let Some(line) = line {
+            let ((method, path), status) = (*line, response.status().as_u16());
+            tracing::debug!(%method, path, status, %request_id, "answered");
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// The answer with what every answer has.
+fn finished(mut response: Response, request_id: RequestId) -> Response {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.render(Some(request_id));
     }
     let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, shown);
+    if let Some(shown) = shown(request_id) {
+        headers.insert(X_REQUEST_ID, shown);
+    }
     let (name, value) = NOSNIFF;
     headers.insert(name, value);
-    if let Some((method, path)) = line {
-        let status = response.status().as_u16();
-        tracing::debug!(%method, path, status, %request_id, "answered");
-    }
     response
+}
+
+/// Around the verifier, which repeats the id of a request in its refusals: puts it where that one
+/// looks. What the caller wrote there is of no interest.
+#[derive(Clone)]
+pub struct Named<S>(S);
+
+impl<S> Named<S> {
+    /// Around `inner`.
+    pub fn new(inner: S) -> Self {
+        Self(inner)
+    }
+}
+
+impl<S: Service<Request>> Service<Request> for Named<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> S::Future {
+        let request_id = request.extensions().get::<Context>().map(|context| context.request_id);
+        match request_id.and_then(shown) {
+            Some(shown) => request.headers_mut().insert(X_REQUEST_ID, shown),
+            None => request.headers_mut().remove(X_REQUEST_ID),
+        };
+        self.0.call(request)
+    }
 }
 
 /// Whether the `Host` is this machine, by whatever name and port; one that is missing is no page's.
@@ -129,9 +229,11 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// The id as a header, of which copies share the same bytes.
+/// The id as a header.
 fn shown(request_id: RequestId) -> Option<HeaderValue> {
-    HeaderValue::from_maybe_shared(Bytes::from(request_id.to_string())).ok()
+    let mut text = Uuid::encode_buffer();
+    let id = Uuid::from_bytes(*request_id.as_bytes());
+    HeaderValue::from_str(id.as_hyphenated().encode_lower(&mut text)).ok()
 }
 
 /// The address that a request came from: the peer, unless it is a proxy that we trust; then the

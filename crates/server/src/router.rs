@@ -3,13 +3,14 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 use http::StatusCode;
+use tower::layer::layer_fn;
+use tower::layer::util::Stack;
 
 use crate::app::App;
 use crate::config::Mode;
-use crate::context;
+use crate::context::{Contexts, Named};
 use crate::endpoint::api::{admin, users};
 use crate::endpoint::oauth::{introspect, revoke, token, userinfo};
 use crate::endpoint::{dev, docs, health, metadata};
@@ -26,52 +27,85 @@ pub struct Route {
 
 /// Routes while they are collected.
 struct Table {
+    /// Whose routes they are; nobody's, when only their names are asked for.
+    app: Option<App>,
     router: Router<App>,
     routes: Vec<Route>,
 }
 
 impl Table {
-    fn new() -> Self {
-        Self { router: Router::new(), routes: Vec::new() }
+    fn new(app: Option<&App>) -> Self {
+        Self { app: app.cloned(), router: Router::new(), routes: Vec::new() }
     }
 
     fn add<H, T>(mut self, method: &'static str, path: &'static str, handler: H) -> Self
     where
         H: Handler<T, App>,
+        H::Future: Unpin,
         T: 'static,
     {
-        let filter = match method {
-            "GET" => MethodFilter::GET,
-            "PUT" => MethodFilter::PUT,
-            "PATCH" => MethodFilter::PATCH,
-            "DELETE" => MethodFilter::DELETE,
-            _ => MethodFilter::POST,
-        };
         self.routes.push(Route { method, path });
-        self.router = self.router.route(path, on(filter, handler));
+        if let Some(app) = &self.app {
+            self.router = self.router.route(path, on(filter(method), around(app, handler)));
+        }
         self
+    }
+
+    /// The same behind our own verifier.
+    fn guard<H, T>(mut self, method: &'static str, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.routes.push(Route { method, path });
+        if let Some(app) = &self.app {
+            let verifier = Stack::new(app.verifier.layer(), layer_fn(Named::new));
+            let handler = around(app, handler.layer(verifier));
+            self.router = self.router.route(path, on(filter(method), handler));
+        }
+        self
+    }
+}
+
+/// The outermost layer, right around a handler: one that the router is given costs every request
+/// a box and a copy of what stands below it.
+fn around<H, T>(app: &App, handler: H) -> impl Handler<T, App>
+where
+    H: Handler<T, App>,
+    H::Future: Unpin,
+    T: 'static,
+{
+    let app = app.clone();
+    handler.layer(layer_fn(move |inner| Contexts::new(app.clone(), inner)))
+}
+
+fn filter(method: &str) -> MethodFilter {
+    match method {
+        "GET" => MethodFilter::GET,
+        "PUT" => MethodFilter::PUT,
+        "PATCH" => MethodFilter::PATCH,
+        "DELETE" => MethodFilter::DELETE,
+        _ => MethodFilter::POST,
     }
 }
 
 /// The whole server as a router, to be served by itself or mounted under another one.
 pub fn router(app: &App) -> Router {
-    let open = open(app.config.mode).router;
-    let guarded = guarded().router.layer(app.verifier.layer());
-    open.merge(guarded)
-        .fallback(not_found)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn_with_state(app.clone(), context::layer))
+    let open = open(app.config.mode, Some(app)).router;
+    open.merge(guarded(Some(app)).router)
+        .fallback(around(app, not_found))
+        .method_not_allowed_fallback(around(app, not_allowed))
         .with_state(app.clone())
 }
 
 /// Every route of a mode.
 pub fn routes(mode: Mode) -> Vec<Route> {
-    open(mode).routes.into_iter().chain(guarded().routes).collect()
+    open(mode, None).routes.into_iter().chain(guarded(None).routes).collect()
 }
 
 /// The routes that anybody may call, or that authenticate clients.
-fn open(mode: Mode) -> Table {
-    let table = oauth(Table::new())
+fn open(mode: Mode, app: Option<&App>) -> Table {
+    let table = oauth(Table::new(app))
         .add("POST", "/api/v1/users/signup", users::sign_up::sign_up)
         .add("POST", "/api/v1/users/signin", users::sign_in::sign_in_with_json)
         .add("GET", "/livez", health::livez)
@@ -87,12 +121,10 @@ fn open(mode: Mode) -> Table {
 }
 
 /// The routes behind our own verifier.
-fn guarded() -> Table {
-    admin_api(account_api(Table::new())).add("GET", "/oauth2/userinfo", userinfo::userinfo).add(
-        "POST",
-        "/oauth2/userinfo",
-        userinfo::userinfo,
-    )
+fn guarded(app: Option<&App>) -> Table {
+    admin_api(account_api(Table::new(app)))
+        .guard("GET", "/oauth2/userinfo", userinfo::userinfo)
+        .guard("POST", "/oauth2/userinfo", userinfo::userinfo)
 }
 
 fn oauth(table: Table) -> Table {
@@ -107,48 +139,48 @@ fn oauth(table: Table) -> Table {
 
 fn account_api(table: Table) -> Table {
     table
-        .add("POST", "/api/v1/users/signout", users::sign_out::sign_out)
-        .add("GET", "/api/v1/users/me", users::me::show)
-        .add("PATCH", "/api/v1/users/me", users::me::change)
-        .add("DELETE", "/api/v1/users/me", users::me::delete)
-        .add("POST", "/api/v1/users/me/password", users::password::change)
-        .add("GET", "/api/v1/users/me/sessions", users::sessions::list)
-        .add("DELETE", "/api/v1/users/me/sessions/{id}", users::sessions::end)
+        .guard("POST", "/api/v1/users/signout", users::sign_out::sign_out)
+        .guard("GET", "/api/v1/users/me", users::me::show)
+        .guard("PATCH", "/api/v1/users/me", users::me::change)
+        .guard("DELETE", "/api/v1/users/me", users::me::delete)
+        .guard("POST", "/api/v1/users/me/password", users::password::change)
+        .guard("GET", "/api/v1/users/me/sessions", users::sessions::list)
+        .guard("DELETE", "/api/v1/users/me/sessions/{id}", users::sessions::end)
 }
 
 fn admin_api(table: Table) -> Table {
     table
-        .add("GET", "/api/v1/admin/stats", admin::stats::stats)
-        .add("GET", "/api/v1/admin/users", admin::users::list)
-        .add("POST", "/api/v1/admin/users", admin::users::create)
-        .add("GET", "/api/v1/admin/users/{id}", admin::users::show)
-        .add("PATCH", "/api/v1/admin/users/{id}", admin::users::change)
-        .add("DELETE", "/api/v1/admin/users/{id}", admin::users::delete)
-        .add("POST", "/api/v1/admin/users/{id}/disable", admin::users::disable)
-        .add("POST", "/api/v1/admin/users/{id}/enable", admin::users::enable)
-        .add("PUT", "/api/v1/admin/users/{id}/roles", admin::users::set_roles)
-        .add("GET", "/api/v1/admin/clients", admin::clients::list)
-        .add("POST", "/api/v1/admin/clients", admin::clients::create)
-        .add("GET", "/api/v1/admin/clients/{id}", admin::clients::show)
-        .add("PATCH", "/api/v1/admin/clients/{id}", admin::clients::change)
-        .add("DELETE", "/api/v1/admin/clients/{id}", admin::clients::delete)
-        .add("POST", "/api/v1/admin/clients/{id}/disable", admin::clients::disable)
-        .add("POST", "/api/v1/admin/clients/{id}/enable", admin::clients::enable)
-        .add("POST", "/api/v1/admin/clients/{id}/rotate-secret", admin::clients::rotate_secret)
-        .add("GET", "/api/v1/admin/apis", admin::apis::list)
-        .add("POST", "/api/v1/admin/apis", admin::apis::create)
-        .add("GET", "/api/v1/admin/apis/{audience}", admin::apis::show)
-        .add("PATCH", "/api/v1/admin/apis/{audience}", admin::apis::change)
-        .add("DELETE", "/api/v1/admin/apis/{audience}", admin::apis::delete)
-        .add("POST", "/api/v1/admin/apis/{audience}/disable", admin::apis::disable)
-        .add("POST", "/api/v1/admin/apis/{audience}/enable", admin::apis::enable)
-        .add("GET", "/api/v1/admin/roles", admin::roles::list)
-        .add("POST", "/api/v1/admin/roles", admin::roles::create)
-        .add("GET", "/api/v1/admin/roles/{name}", admin::roles::show)
-        .add("PATCH", "/api/v1/admin/roles/{name}", admin::roles::change)
-        .add("DELETE", "/api/v1/admin/roles/{name}", admin::roles::delete)
-        .add("POST", "/api/v1/admin/roles/{name}/disable", admin::roles::disable)
-        .add("POST", "/api/v1/admin/roles/{name}/enable", admin::roles::enable)
+        .guard("GET", "/api/v1/admin/stats", admin::stats::stats)
+        .guard("GET", "/api/v1/admin/users", admin::users::list)
+        .guard("POST", "/api/v1/admin/users", admin::users::create)
+        .guard("GET", "/api/v1/admin/users/{id}", admin::users::show)
+        .guard("PATCH", "/api/v1/admin/users/{id}", admin::users::change)
+        .guard("DELETE", "/api/v1/admin/users/{id}", admin::users::delete)
+        .guard("POST", "/api/v1/admin/users/{id}/disable", admin::users::disable)
+        .guard("POST", "/api/v1/admin/users/{id}/enable", admin::users::enable)
+        .guard("PUT", "/api/v1/admin/users/{id}/roles", admin::users::set_roles)
+        .guard("GET", "/api/v1/admin/clients", admin::clients::list)
+        .guard("POST", "/api/v1/admin/clients", admin::clients::create)
+        .guard("GET", "/api/v1/admin/clients/{id}", admin::clients::show)
+        .guard("PATCH", "/api/v1/admin/clients/{id}", admin::clients::change)
+        .guard("DELETE", "/api/v1/admin/clients/{id}", admin::clients::delete)
+        .guard("POST", "/api/v1/admin/clients/{id}/disable", admin::clients::disable)
+        .guard("POST", "/api/v1/admin/clients/{id}/enable", admin::clients::enable)
+        .guard("POST", "/api/v1/admin/clients/{id}/rotate-secret", admin::clients::rotate_secret)
+        .guard("GET", "/api/v1/admin/apis", admin::apis::list)
+        .guard("POST", "/api/v1/admin/apis", admin::apis::create)
+        .guard("GET", "/api/v1/admin/apis/{audience}", admin::apis::show)
+        .guard("PATCH", "/api/v1/admin/apis/{audience}", admin::apis::change)
+        .guard("DELETE", "/api/v1/admin/apis/{audience}", admin::apis::delete)
+        .guard("POST", "/api/v1/admin/apis/{audience}/disable", admin::apis::disable)
+        .guard("POST", "/api/v1/admin/apis/{audience}/enable", admin::apis::enable)
+        .guard("GET", "/api/v1/admin/roles", admin::roles::list)
+        .guard("POST", "/api/v1/admin/roles", admin::roles::create)
+        .guard("GET", "/api/v1/admin/roles/{name}", admin::roles::show)
+        .guard("PATCH", "/api/v1/admin/roles/{name}", admin::roles::change)
+        .guard("DELETE", "/api/v1/admin/roles/{name}", admin::roles::delete)
+        .guard("POST", "/api/v1/admin/roles/{name}/disable", admin::roles::disable)
+        .guard("POST", "/api/v1/admin/roles/{name}/enable", admin::roles::enable)
 }
 
 async fn not_found() -> Problem {

@@ -1,7 +1,7 @@
 //! Discovery (OpenID Connect Discovery 1.0 §3, RFC 8414 §2) and the key set (RFC 7517 §5): ready
 //! bytes with an entity tag. It says what works, and nothing else.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -90,13 +90,13 @@ pub fn discovery<'r>(
 }
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
-pub async fn configuration(State(app): State<App>, headers: HeaderMap) -> Response {
-    answer(&app.snapshot().discovery, &headers)
+pub async fn configuration(State(app): State<App>, request: Request) -> Response {
+    answer(&app.snapshot().discovery, request.headers())
 }
 
 /// `GET /.well-known/jwks.json`.
-pub async fn jwks(State(app): State<App>, headers: HeaderMap) -> Response {
-    answer(&app.snapshot().jwks, &headers)
+pub async fn jwks(State(app): State<App>, request: Request) -> Response {
+    answer(&app.snapshot().jwks, request.headers())
 }
 
 /// RFC 9110 §13.1.2: a list of tags, compared weakly (a proxy that compresses makes them weak), or
@@ -118,6 +118,8 @@ fn answer(document: &Document, headers: &HeaderMap) -> Response {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     let headers = response.headers_mut();
+    // With those of the layers around: a map that grows is hashed anew.
+    headers.reserve(8);
     headers.insert(ETAG, document.etag.clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Verifiers keep it for five minutes; a new key is published a day before it is used.

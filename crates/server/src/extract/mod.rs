@@ -7,6 +7,9 @@ pub mod json;
 pub mod path;
 pub mod query;
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -36,11 +39,33 @@ pub async fn read_body(body: Body) -> Result<Bytes, BodyError> {
     if usize::try_from(announced).is_ok_and(|length| length > MAX_BODY) {
         return Err(BodyError::TooLarge);
     }
-    let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, MAX_BODY).collect());
-    match read.await {
-        Err(_) => Err(BodyError::TooSlow),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
-        Ok(Err(_)) => Err(BodyError::Broken),
+    let mut reading = pin!(Limited::new(body, MAX_BODY).collect());
+    let read = match at_hand(reading.as_mut()).await {
+        Some(read) => read,
+        None => {
+            let in_time = tokio::time::timeout(BODY_DEADLINE, reading).await;
+            in_time.map_err(|_| BodyError::TooSlow)?
+        }
+    };
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Err(_) => Err(BodyError::Broken),
     }
+}
+
+/// What a future has at once or at the next turn of its task. A body that came along with its head
+/// is there by then, and needs no timer.
+async fn at_hand<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut is_second = false;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if is_second => Poll::Ready(None),
+        Poll::Pending => {
+            is_second = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }

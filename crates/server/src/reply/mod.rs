@@ -11,8 +11,12 @@ use serde::Serialize;
 
 /// A JSON answer that nobody may store: most of them speak of a person, or hold a token.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    raw(status, "application/json", body.into())
+    // Most answers fit, with a token in it too: what grows is copied each time.
+    let mut body = Vec::with_capacity(1_024);
+    match serde_json::to_writer(&mut body, value) {
+        Ok(()) => raw(status, "application/json", body.into()),
+        Err(_) => raw(status, "application/json", Bytes::new()),
+    }
 }
 
 /// An answer of ready bytes that nobody may store (RFC 6749 §5.1: `no-store`).

@@ -55,7 +55,7 @@ pub async fn userinfo(
 
     let has = |name: &str| caller.has_scope(name);
     let snapshot = app.snapshot();
-    let roles = snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
+    let roles = || snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
     let info = UserInfo {
         sub: user.id.to_string(),
         profile: has("profile").then(|| profile(&user)),
@@ -63,7 +63,7 @@ pub async fn userinfo(
             email: &user.email,
             email_verified: user.email_verified_at.is_some(),
         }),
-        roles: has("roles").then_some(roles),
+        roles: has("roles").then(roles),
     };
     Ok(json(StatusCode::OK, &info))
 }
