@@ -5,6 +5,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Uri};
 
+use crate::possession::Dpop;
 use crate::refusal::Refusal;
 
 const MAX_REQUEST_ID: usize = 128;
@@ -14,8 +15,28 @@ const MAX_REQUEST_ID: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
-/// The token of a request.
-pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<&'r str, Refusal> {
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// RFC 6750 §2.1: by having it.
+    Bearer,
+    /// RFC 9449 §7.1: by having the key that it is bound to.
+    Dpop,
+}
+
+/// A token and how it is presented.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Presented<'r> {
+    pub scheme: Scheme,
+    pub token: &'r str,
+}
+
+/// The token of a request. `DPoP` is a scheme for us only where proofs are taken.
+pub(crate) fn token<'r>(
+    headers: &'r HeaderMap,
+    uri: &Uri,
+    dpop: Dpop,
+) -> Result<Presented<'r>, Refusal> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else { return Err(Refusal::NoCredentials) };
     // RFC 9110 §11.6.2: one value. With two, two readers might see two callers.
@@ -26,15 +47,17 @@ pub(crate) fn token<'r>(headers: &'r HeaderMap, uri: &Uri) -> Result<&'r str, Re
     let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
     let (scheme, credentials) = line.split_at(end);
     // RFC 9110 §11.1: the name of the scheme is case-insensitive. Another one is not for us.
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Err(Refusal::NoCredentials);
-    }
+    let scheme = match scheme {
+        bearer if bearer.eq_ignore_ascii_case(b"Bearer") => Scheme::Bearer,
+        bound if bound.eq_ignore_ascii_case(b"DPoP") && dpop != Dpop::Off => Scheme::Dpop,
+        _ => return Err(Refusal::NoCredentials),
+    };
     // RFC 6750 §3.1: more than one method of sending a token makes a bad request.
     if uri.query().is_some_and(has_token_parameter) {
         return Err(Refusal::InvalidRequest("a token in the query besides the header"));
     }
     let text = std::str::from_utf8(credentials).map_err(|_| munjigi_token::Error::Malformed)?;
-    Ok(text.trim_matches(' '))
+    Ok(Presented { scheme, token: text.trim_matches(' ') })
 }
 
 fn has_token_parameter(query: &str) -> bool {

@@ -10,6 +10,7 @@ use crate::cache::TokenCache;
 use crate::clock::Clock;
 use crate::keys::Keys;
 use crate::metadata::ResourceMetadata;
+use crate::possession::{Dpop, Possession};
 use crate::verifier::{Audience, State, Verifier};
 
 /// RFC 8725 §3.1: the closed list. HS256 is not on it: who can verify with it can sign with it.
@@ -34,6 +35,8 @@ pub struct Builder {
     resource_metadata: Option<String>,
     resource_name: Option<String>,
     scopes_supported: Vec<String>,
+    dpop: Dpop,
+    public_url: Option<String>,
 }
 
 /// Why a verifier cannot be built.
@@ -55,6 +58,9 @@ pub enum BuildError {
     /// HS256 is listed without a secret, or the secret is unusable.
     #[error("HS256 needs danger_hs256_shared_secret with a secret of at least 32 bytes")]
     SharedSecret,
+    /// Proofs of possession name a URL, and nobody said which is ours.
+    #[error("DPoP needs public_url, the http or https URL of this API as its clients know it")]
+    PublicUrl,
     /// The TLS library refused its own defaults.
     #[error("the HTTP client cannot be set up")]
     HttpClient,
@@ -75,6 +81,8 @@ impl Builder {
             resource_metadata: None,
             resource_name: None,
             scopes_supported: Vec::new(),
+            dpop: Dpop::Off,
+            public_url: None,
         }
     }
 
@@ -130,6 +138,21 @@ impl Builder {
         self
     }
 
+    /// Whether tokens that are bound to a key are taken, or taken alone (RFC 9449): none unless
+    /// said otherwise. Proofs name a URL, so the one that clients use has to be said:
+    /// [`Builder::public_url`].
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = dpop;
+        self
+    }
+
+    /// The URL of this API as its clients know it: scheme, host and port, and the path under which
+    /// it is mounted, if a proxy takes that away. It is never read from a request.
+    pub fn public_url(mut self, url: &str) -> Self {
+        self.public_url = Some(url.trim_end_matches('/').to_owned());
+        self
+    }
+
     /// Takes tokens for any API. Only for the issuer itself, whose introspection and UserInfo
     /// answer for tokens of others; anywhere else a token for one API would open all of them
     /// (RFC 9068 §4).
@@ -152,6 +175,10 @@ impl Builder {
         }
         if self.algorithms.is_empty() {
             return Err(BuildError::NoAlgorithms);
+        }
+        let is_url = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        if self.dpop != Dpop::Off && !self.public_url.as_ref().is_some_and(is_url) {
+            return Err(BuildError::PublicUrl);
         }
         let shared_secret = self.shared_secret.transpose().map_err(|_| BuildError::SharedSecret)?;
         if self.algorithms.contains(&Algorithm::Hs256) && shared_secret.is_none() {
@@ -183,6 +210,7 @@ impl Builder {
             metadata,
             revocations: Arc::default(),
             counters: Default::default(),
+            possession: Possession::new(self.dpop, self.public_url),
         }))
     }
 }

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::response::Response;
-use http::{Extensions, HeaderMap, Request, Uri};
+use http::Request;
+use http::request::Parts;
 use tower::{Layer, Service};
 
 use crate::bearer::{request_id_of, token};
+use crate::possession::Around;
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::requirement::Requirement;
@@ -26,7 +28,8 @@ pub(crate) struct Checked {
 impl Checked {
     /// The answer to a request that is refused.
     pub fn answer(&self, refusal: &Refusal, request_id: Option<&str>) -> Response {
-        refusal.answer(self.verifier.resource_metadata(), request_id)
+        let mode = self.verifier.dpop();
+        refusal.answer_in(mode, self.verifier.resource_metadata(), request_id)
     }
 }
 
@@ -113,7 +116,7 @@ where
         let (verifier, requirement) = (self.verifier.clone(), self.requirement.clone());
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            check(&verifier, &parts.headers, &parts.uri, &mut parts.extensions).await;
+            check(&verifier, &mut parts).await;
             let refused = requirement.and_then(|requirement| {
                 let checked = parts.extensions.get::<Checked>()?;
                 let refusal = match &checked.outcome {
@@ -132,14 +135,16 @@ where
 }
 
 /// Verifies the token, unless a layer above has.
-async fn check(verifier: &Verifier, headers: &HeaderMap, uri: &Uri, extensions: &mut Extensions) {
+async fn check(verifier: &Verifier, parts: &mut Parts) {
+    let extensions = &mut parts.extensions;
     let is_checked =
         extensions.get::<Checked>().is_some_and(|checked| checked.verifier.is_same(verifier));
     if is_checked {
         return;
     }
-    let outcome = match token(headers, uri) {
-        Ok(token) => verifier.verify(token).await,
+    let around = Around { method: &parts.method, uri: &parts.uri, headers: &parts.headers };
+    let outcome = match token(around.headers, around.uri, verifier.dpop()) {
+        Ok(presented) => verifier.verify_presented(&presented, around).await,
         Err(refusal) => Err(refusal),
     };
     match &outcome {

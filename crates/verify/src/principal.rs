@@ -91,6 +91,16 @@ impl Principal {
         self.kid.as_deref()
     }
 
+    /// The thumbprint of the key that the token is bound to (RFC 9449 §6.1).
+    pub fn jkt(&self) -> Option<&str> {
+        self.claims.cnf.as_ref().and_then(|cnf| cnf.jkt.as_deref())
+    }
+
+    /// Whether the token is bound to a key, in this way or in one that is not known here.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.claims.cnf.is_some()
+    }
+
     /// Every claim, those of your own under `extra`.
     pub fn claims(&self) -> &Claims {
         &self.claims

@@ -4,8 +4,11 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use munjigi_token::dpop::ProofError;
+use munjigi_token::{Algorithm, dpop};
 use serde::Serialize;
 
+use crate::possession::Dpop;
 use crate::revocation::RevocationKind;
 
 /// Why a request is refused.
@@ -27,6 +30,21 @@ pub enum Refusal {
     /// The token is bound to a key (RFC 9449 §6) and its possession proves nothing.
     #[error("the access token is bound to a key and is no bearer token")]
     SenderConstrained,
+    /// The proof of possession does not hold (RFC 9449 §4.3).
+    #[error("{0}")]
+    InvalidProof(#[from] ProofError),
+    /// The proof was made with another key than the token is bound to.
+    #[error("the DPoP proof was made with another key than the token is bound to")]
+    WrongProofKey,
+    /// The proof was used before.
+    #[error("the DPoP proof was used before")]
+    ProofReplayed,
+    /// A token that is bound to no key, where one is required or was presented as one.
+    #[error("the access token is not bound to a key")]
+    NotBound,
+    /// More proofs than can be remembered.
+    #[error("there are too many requests at the moment")]
+    Overloaded,
     /// The token lacks scopes: these are required, with a space between them.
     #[error("the access token does not carry the scope that is required: {0}")]
     InsufficientScope(String),
@@ -49,9 +67,10 @@ pub enum Refusal {
 
 impl Refusal {
     /// The stable name of the reason: that of [`munjigi_token::Error::code`] for a token that does
-    /// not hold, else one of `no_credentials`, `invalid_request`, `revoked`, `sender_constrained`,
-    /// `insufficient_scope`, `missing_role`, `missing_permission`, `keys_unavailable` and
-    /// `no_verifier`.
+    /// not hold, that of [`ProofError::code`] for a proof that does not, else one of
+    /// `no_credentials`, `invalid_request`, `revoked`, `sender_constrained`, `wrong_proof_key`,
+    /// `proof_replayed`, `not_bound`, `overloaded`, `insufficient_scope`, `missing_role`,
+    /// `missing_permission`, `keys_unavailable` and `no_verifier`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
@@ -59,6 +78,11 @@ impl Refusal {
             Self::InvalidToken(error) => error.code(),
             Self::Revoked(_) => "revoked",
             Self::SenderConstrained => "sender_constrained",
+            Self::InvalidProof(error) => error.code(),
+            Self::WrongProofKey => "wrong_proof_key",
+            Self::ProofReplayed => "proof_replayed",
+            Self::NotBound => "not_bound",
+            Self::Overloaded => "overloaded",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::MissingRole(_) => "missing_role",
             Self::MissingPermission(_) => "missing_permission",
@@ -74,29 +98,41 @@ impl Refusal {
             Self::NoCredentials
             | Self::InvalidToken(_)
             | Self::Revoked(_)
-            | Self::SenderConstrained => StatusCode::UNAUTHORIZED,
+            | Self::SenderConstrained
+            | Self::InvalidProof(_)
+            | Self::WrongProofKey
+            | Self::ProofReplayed
+            | Self::NotBound => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope(_) | Self::MissingRole(_) | Self::MissingPermission(_) => {
                 StatusCode::FORBIDDEN
             }
             // Not 401: a client would throw a good token away.
-            Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable { .. } | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoVerifier => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The `WWW-Authenticate` challenge; none where no other token would help.
     pub fn challenge(&self, resource_metadata: Option<&str>) -> Option<HeaderValue> {
+        self.challenge_as("Bearer", resource_metadata)
+    }
+
+    fn challenge_as(&self, scheme: &str, resource_metadata: Option<&str>) -> Option<HeaderValue> {
         let error = match self {
             // RFC 6750 §3.1: who brought nothing is told nothing about errors.
             Self::NoCredentials => None,
             Self::InvalidRequest(_) => Some("invalid_request"),
-            Self::InvalidToken(_) | Self::Revoked(_) | Self::SenderConstrained => {
+            Self::InvalidToken(_) | Self::Revoked(_) | Self::SenderConstrained | Self::NotBound => {
                 Some("invalid_token")
+            }
+            // RFC 9449 §7.1.
+            Self::InvalidProof(_) | Self::WrongProofKey | Self::ProofReplayed => {
+                Some("invalid_dpop_proof")
             }
             Self::InsufficientScope(_) | Self::MissingRole(_) | Self::MissingPermission(_) => {
                 Some("insufficient_scope")
             }
-            Self::KeysUnavailable { .. } | Self::NoVerifier => return None,
+            Self::KeysUnavailable { .. } | Self::Overloaded | Self::NoVerifier => return None,
         };
         let mut parameters = Vec::new();
         if let Some(error) = error {
@@ -110,12 +146,28 @@ impl Refusal {
         if let Some(url) = resource_metadata {
             parameters.push(format!("resource_metadata=\"{}\"", quotable(url)));
         }
-        let text = format!("Bearer {}", parameters.join(", "));
+        if scheme == "DPoP" {
+            // RFC 9449 §7.1: which algorithms a proof may have.
+            let algorithms = dpop::ALGORITHMS.map(Algorithm::as_str).join(" ");
+            parameters.push(format!("algs=\"{algorithms}\""));
+        }
+        let text = format!("{scheme} {}", parameters.join(", "));
         HeaderValue::from_str(text.trim_end()).ok()
     }
 
     /// The answer. `request_id` is repeated in its body.
     pub fn answer(&self, resource_metadata: Option<&str>, request_id: Option<&str>) -> Response {
+        self.answer_in(Dpop::Off, resource_metadata, request_id)
+    }
+
+    /// The same of a verifier that takes proofs of possession in this way: it challenges by each
+    /// scheme that would help (RFC 9449 §7.1, §7.2).
+    pub(crate) fn answer_in(
+        &self,
+        dpop: Dpop,
+        resource_metadata: Option<&str>,
+        request_id: Option<&str>,
+    ) -> Response {
         let status = self.status();
         let problem = Problem {
             kind: "about:blank",
@@ -132,11 +184,18 @@ impl Refusal {
         };
         put(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         put(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = self.challenge(resource_metadata) {
-            put(WWW_AUTHENTICATE, challenge);
-        }
         if let Self::KeysUnavailable { retry_after_seconds } = self {
             put(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
+        }
+        let schemes: &[&str] = match dpop {
+            Dpop::Off => &["Bearer"],
+            Dpop::Allowed => &["Bearer", "DPoP"],
+            Dpop::Required => &["DPoP"],
+        };
+        for scheme in schemes {
+            if let Some(challenge) = self.challenge_as(scheme, resource_metadata) {
+                response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
         }
         response
     }

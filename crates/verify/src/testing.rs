@@ -15,7 +15,7 @@
 
 use std::fmt;
 
-use munjigi_token::{Algorithm, KeySet, SigningKey};
+use munjigi_token::{Algorithm, KeySet, SigningKey, dpop};
 use serde_json::{Map, Value, json};
 
 use crate::builder::{BuildError, Builder};
@@ -106,6 +106,25 @@ impl Issuer {
     /// The same, to be refined.
     pub fn builder(&self) -> Builder {
         Verifier::with_keys(&self.issuer, &self.audience, self.keys()).clock(self.clock.clone())
+    }
+
+    /// A DPoP proof for one request with a token (RFC 9449 §4): the value of the `DPoP` header.
+    /// `jti` is what may be used once.
+    pub fn proof(
+        &self,
+        key: &SigningKey,
+        (method, url): (&str, &str),
+        token: &str,
+        jti: &str,
+    ) -> Result<String, CannotIssue> {
+        let claims = json!({
+            "jti": jti,
+            "htm": method,
+            "htu": url,
+            "iat": self.clock.unix_seconds(),
+            "ath": dpop::access_token_hash(token),
+        });
+        Ok(dpop::sign(key, &claims)?)
     }
 
     /// A token for this person, good for ten minutes, to be refined. As text it is the value of an
@@ -205,6 +224,12 @@ impl Token {
     pub fn expired(self) -> Self {
         let issued = self.now.saturating_sub(3_600 + TTL_SECONDS);
         self.expires_in(-3_600).claim("iat", issued)
+    }
+
+    /// Bound to this key (RFC 9449 §6.1); [`Issuer::proof`] makes the proofs.
+    pub fn bound_to(self, key: &SigningKey) -> Self {
+        let jkt = key.public_jwk().map(|jwk| jwk.thumbprint()).unwrap_or_default();
+        self.claim("cnf", json!({"jkt": jkt}))
     }
 
     /// With this `typ` in its header: `JWT` makes an ID token of it.

@@ -10,12 +10,14 @@ use munjigi_token::{
     Algorithm, Claims, Error, Expectation, Header, KeySet, Typ, Unverified, Verified,
 };
 
+use crate::bearer::Presented;
 use crate::builder::Builder;
 use crate::cache::{Mark, TokenCache};
 use crate::clock::Clock;
 use crate::keys::{Keys, Lack};
 use crate::layer::{AuthLayer, RequireLayer};
 use crate::metadata::ResourceMetadata;
+use crate::possession::{Around, Dpop, Possession};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::requirement::Requirement;
@@ -43,6 +45,7 @@ pub(crate) struct State {
     pub metadata: ResourceMetadata,
     pub revocations: Arc<Revocations>,
     pub counters: Counters,
+    pub possession: Possession,
 }
 
 /// For whom a token must be.
@@ -107,8 +110,29 @@ impl Verifier {
         self.0.keys.replace(keys);
     }
 
-    /// Who presents this token, if it holds. Waits only for keys that have to be fetched.
+    /// Who presents this bearer token, if it holds. Waits only for keys that have to be fetched.
     pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
+        as_bearer(self.verify_any(token).await?)
+    }
+
+    /// Who makes this request with this token, proof of possession included.
+    pub(crate) async fn verify_presented(
+        &self,
+        presented: &Presented<'_>,
+        around: Around<'_>,
+    ) -> Result<Arc<Principal>, Refusal> {
+        let principal = self.verify_any(presented.token).await?;
+        let now = self.0.clock.unix_seconds();
+        self.0.possession.check(presented, &principal, around, now)?;
+        Ok(principal)
+    }
+
+    /// Whether proofs of possession are taken.
+    pub(crate) fn dpop(&self) -> Dpop {
+        self.0.possession.mode
+    }
+
+    async fn verify_any(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
         let now = self.0.clock.unix_millis();
         let mark = self.0.cache.mark(token);
         if let Some(found) = self.find_remembered(mark.as_ref(), now) {
@@ -135,20 +159,21 @@ impl Verifier {
         let now = self.0.clock.unix_millis();
         let mark = self.0.cache.mark(token);
         if let Some(found) = self.find_remembered(mark.as_ref(), now) {
-            return found;
+            return as_bearer(found?);
         }
         let unverified = self.parse(token)?;
         if !self.is_own_secret(unverified.header()) && !self.0.keys.may_serve(now) {
             return Err(Refusal::KeysUnavailable { retry_after_seconds: 1 });
         }
-        self.complete(unverified, mark, token.len())
+        as_bearer(self.complete(unverified, mark, token.len())?)
     }
 
     /// Who presents this token, if it was verified before and still holds; `None` says nothing
     /// about a token.
     pub fn verify_cached(&self, token: &str) -> Option<Arc<Principal>> {
         let mark = self.0.cache.mark(token);
-        self.find_remembered(mark.as_ref(), self.0.clock.unix_millis())?.ok()
+        let found = self.find_remembered(mark.as_ref(), self.0.clock.unix_millis())?;
+        found.and_then(as_bearer).ok()
     }
 
     /// What is dead before it expires. Checked for every token, remembered ones too.
@@ -307,8 +332,10 @@ impl Verifier {
     }
 
     fn check_rest(&self, claims: &Claims, now: i64) -> Result<(), Refusal> {
-        // RFC 9449 §7.1: a token that is bound to a key is not taken as a bearer token.
-        if claims.cnf.is_some() {
+        // RFC 9449 §7.1: a token that is bound to a key is not taken without its proof.
+        let takes_proofs = self.0.possession.mode != Dpop::Off;
+        let has_known_key = claims.cnf.as_ref().is_none_or(|cnf| cnf.jkt.is_some());
+        if claims.cnf.is_some() && !(takes_proofs && has_known_key) {
             return Err(Refusal::SenderConstrained);
         }
         self.check_expiry(claims.exp.unwrap_or_default(), now)
@@ -334,6 +361,14 @@ impl Verifier {
             warned_at.store(now, Ordering::Relaxed);
             tracing::warn!(seconds = ahead, "the issuer's clock is ahead of this machine's");
         }
+    }
+}
+
+/// A token that is bound to a key is nobody's who just has it (RFC 9449 §7.1).
+fn as_bearer(principal: Arc<Principal>) -> Result<Arc<Principal>, Refusal> {
+    match principal.is_bound() {
+        true => Err(Refusal::SenderConstrained),
+        false => Ok(principal),
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod dpop;
 mod extractors;
 mod issuer_server;
 mod production;
