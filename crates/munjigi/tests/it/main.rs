@@ -16,6 +16,7 @@ mod dev;
 mod keys;
 mod people;
 mod postgres;
+mod reference;
 mod registry;
 mod sandbox;
 mod serve;
