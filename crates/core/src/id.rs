@@ -109,8 +109,16 @@ id!(
     GrantId
 );
 id!(
+    /// One authorization code: the row that its ticket names.
+    CodeId
+);
+id!(
     /// One entry of the audit trail.
     EventId
+);
+id!(
+    /// Something that is to be sent.
+    OutboxId
 );
 id!(
     /// One request to this server, as in `x-request-id`.
@@ -123,7 +131,9 @@ id!(
 random_id!(UserId);
 timed_id!(SessionId);
 timed_id!(GrantId);
+timed_id!(CodeId);
 timed_id!(EventId);
+timed_id!(OutboxId);
 timed_id!(RequestId);
 timed_id!(TokenId);
 

@@ -6,5 +6,6 @@ pub mod account;
 pub mod audit;
 pub mod id;
 pub mod oauth;
+pub mod oidc;
 pub mod secret;
 pub mod time;

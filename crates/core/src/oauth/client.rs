@@ -33,6 +33,8 @@ macro_rules! wire_enum {
     };
 }
 
+pub(crate) use wire_enum;
+
 wire_enum! {
     /// A grant that a client may use.
     GrantType {

@@ -1,10 +1,15 @@
-//! OAuth 2.1: clients, scopes, APIs, grants and refresh tokens, as values and rules.
+//! OAuth 2.1: clients, scopes, APIs, requests, codes, grants and tokens, as values and rules.
 
 pub mod api;
 pub mod client;
+pub mod code;
+pub mod consent;
+pub mod device;
 pub mod error;
 pub mod grant;
+pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
 pub mod revocation;
 pub mod scope;
+pub mod ticket;

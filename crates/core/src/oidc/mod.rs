@@ -1,0 +1,5 @@
+//! OpenID Connect: what is said about a person, to whom, and how they sign out.
+
+pub mod claim_profile;
+pub mod claims;
+pub mod claims_request;
