@@ -57,6 +57,8 @@ kinds! {
     PasswordChanged = "password_changed",
     /// A stored hash was brought up to today's parameters.
     PasswordRehashed = "password_rehashed",
+    /// A sign-up was refused: closed, or an address or a name that is taken.
+    SignUpRefused = "sign_up_refused",
     /// A person signed in.
     SignedIn = "signed_in",
     /// A sign-in was refused.
@@ -69,6 +71,8 @@ kinds! {
     GrantRevoked = "grant_revoked",
     /// A rotated refresh token came back: a copy exists, the grant was revoked (RFC 9700 §4.14.2).
     RefreshReused = "refresh_reused",
+    /// A refresh was refused, for another reason than a theft.
+    RefreshRefused = "refresh_refused",
     /// A client was registered.
     ClientCreated = "client_created",
     /// A client was changed.

@@ -48,6 +48,8 @@ pub enum Counted {
         until: Timestamp,
         /// Where guesses are counted.
         ledger: Ledger,
+        /// Whose account it is, if there is one. For the audit trail alone.
+        subject: Option<UserId>,
     },
     /// One guess may be made.
     Go {
@@ -82,7 +84,7 @@ async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<
     let started = clock::stopwatch();
     loop {
         let counted = count_once(app, guessed.clone()).await?;
-        let Counted::Throttled { until, ledger } = counted else { return Ok(counted) };
+        let Counted::Throttled { until, ledger, subject } = counted else { return Ok(counted) };
         let waited = match PATIENCE.checked_sub(started.elapsed()) {
             Some(left) if until.since(app.clock.now()) <= LONGEST_WAIT => {
                 room_again(app, ledger, left).await?
@@ -90,8 +92,12 @@ async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<
             _ => Waited::InVain,
         };
         if waited == Waited::InVain {
-            record(app, refused).await?;
-            return Ok(Counted::Throttled { until, ledger });
+            let named = match subject {
+                Some(subject) => refused.subject(subject),
+                None => refused,
+            };
+            record(app, named).await?;
+            return Ok(Counted::Throttled { until, ledger, subject });
         }
     }
 }
@@ -144,7 +150,10 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
         let throttle = throttles::find(tx, &ledger)?.unwrap_or(Attempts::CLEAR);
 
         match throttle.take(now) {
-            Taken::Wait { until } => Ok(Committed::nothing(Counted::Throttled { until, ledger })),
+            Taken::Wait { until } => {
+                let subject = account.map(|account| account.user.id);
+                Ok(Committed::nothing(Counted::Throttled { until, ledger, subject }))
+            }
             Taken::Counted(counted) => {
                 throttles::put(tx, &ledger, &counted, counted.expires_at())?;
                 let go = Counted::Go { account: account.map(Box::new), ledger };

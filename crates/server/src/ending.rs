@@ -1,12 +1,18 @@
 //! Ends things: grants, sessions, everything of a person or a client. Each ending revokes in the
 //! database and is announced in the same transaction; the node that did it obeys it at once.
 
+use munjigi_core::access::RoleName;
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_store::{StoreError, Tx, grants, revocations, sessions};
+use munjigi_store::{StoreError, Tx, clients, grants, revocations, roles, sessions};
 
 use crate::clock::Clock;
+
+/// For how many people at most the end of their tokens is announced one by one.
+const MOST_HOLDERS: u32 = 10_000;
+/// How many announcements are written at a time.
+const BATCH: usize = 500;
 
 /// What tells when something ends, and how long that has to be remembered.
 ///
@@ -98,6 +104,42 @@ impl Ending {
         let ended = sessions::end_all(tx, user_id, Some(kept), self.now())?;
         grants::revoke_all(tx, user_id, Some(kept), self.now())?;
         ended.iter().map(|session| self.announce(tx, Kind::Session, session)).collect()
+    }
+
+    /// Ends the access tokens of everybody who has a role, before it is disabled, deleted or
+    /// narrowed: what they carry is true no longer. Sessions and grants live on.
+    ///
+    /// Where very many have it, all tokens of every client end instead: there are few clients, and
+    /// most of the tokens would have ended anyway.
+    pub fn tokens_with(
+        &self,
+        tx: &mut Tx<'_>,
+        role: &RoleName,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let (now, one_more) = (self.now(), MOST_HOLDERS.saturating_add(1));
+        let since = now.minus(self.longest_ttl);
+        let holders = roles::signed_in_holders(tx, role, since, one_more)?;
+        if u32::try_from(holders.len()).is_ok_and(|many| many <= MOST_HOLDERS) {
+            return self.announce_all(tx, Kind::User, &holders);
+        }
+        let ids: Vec<ClientId> = clients::all(tx)?.into_iter().map(|it| it.id).collect();
+        self.announce_all(tx, Kind::Client, &ids)
+    }
+
+    fn announce_all(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: Kind,
+        keys: &[impl ToString],
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let (now, ttl) = (self.now(), self.longest_ttl);
+        let mut announced = Vec::with_capacity(keys.len());
+        // A batch at a time, so that no transport has to hold all of them.
+        for batch in keys.chunks(BATCH) {
+            let batch = batch.iter().map(|key| Revocation::now(kind, key.to_string(), now, ttl));
+            announced.extend(revocations::announce_all(tx, kind, batch.collect())?);
+        }
+        Ok(announced)
     }
 
     /// Ends the tokens of a client. Its grants stay: a disabled client cannot use them.

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use munjigi_core::access::{Carried, Permission, Permissions, Role, RoleName};
+use munjigi_core::audit::Event;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{
@@ -13,7 +14,7 @@ use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::{IDENTITY_SCOPES, Scope};
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::accounts::rfc3339;
 use crate::builtin::PERMISSIONS;
@@ -160,6 +161,22 @@ pub fn show_role(role: &Role) -> Value {
         "created_at": rfc3339(role.created_at),
         "disabled_at": role.disabled_at.map(rfc3339),
     })
+}
+
+/// The event of a change, with the names of the members that changed and what they are now. Both
+/// are as they are shown, so that no secret is among them.
+pub fn say_changes(event: Event, before: &Value, after: &Value) -> Event {
+    let members = after.as_object().into_iter().flatten();
+    let changed = members.filter(|(name, value)| before.get(name.as_str()) != Some(value));
+    let to: Map<_, _> = changed.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let names: Vec<_> = to.keys().cloned().collect();
+    event.with("changed", names).with("to", to)
+}
+
+/// The event of something that happened to a role, with what it carries.
+pub fn say_role(event: Event, role: &Role) -> Event {
+    let event = event.with("role", &role.name);
+    event.with("permissions", &role.permissions).with("scope", &role.scope)
 }
 
 /// Reads a list of permissions separated by white space or commas.

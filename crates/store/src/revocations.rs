@@ -1,6 +1,8 @@
 //! The revocation feed. The place in it is taken from a counter row in the same transaction, so
 //! the order of the places is the order of the commits: who has read up to one has missed nothing.
 
+use std::collections::HashMap;
+
 use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::time::Timestamp;
 
@@ -14,11 +16,49 @@ pub fn announce(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<i64> {
         params![],
     )?;
     let seq: i64 = row.ok_or_else(counters::missing)?.at(0)?;
+    insert(tx, &Revocation { seq, ..revocation.clone() })?;
+    Ok(seq)
+}
+
+/// Adds several revocations of one kind at once; the same with their places. Each counts after
+/// those for the same key that were announced in this very second ([`Revocation::after`]).
+pub fn announce_all(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    revocations: Vec<Revocation>,
+) -> Result<Vec<Revocation>> {
+    let Some(earliest) = revocations.iter().map(|it| it.not_before).min() else {
+        return Ok(revocations);
+    };
+    let rows = tx.rows(
+        "SELECT key, MAX(not_before) FROM revocation WHERE kind = $1 AND not_before >= $2
+         GROUP BY key",
+        params![kind, earliest],
+    )?;
+    let previous = rows.into_iter().map(|mut row| Ok((row.take(0)?, row.at(1)?)));
+    let previous = previous.collect::<Result<HashMap<String, i64>>>()?;
+    let places = i64::try_from(revocations.len()).unwrap_or(i64::MAX);
+    let row = tx.find_row(
+        "UPDATE counter SET value = value + $1 WHERE name = 'revocation' RETURNING value",
+        params![places],
+    )?;
+    let last: i64 = row.ok_or_else(counters::missing)?.at(0)?;
+    let mut announced = Vec::with_capacity(revocations.len());
+    for (seq, revocation) in (last.saturating_sub(places).saturating_add(1)..).zip(revocations) {
+        let before = previous.get(&revocation.key).copied();
+        let revocation = Revocation { seq, ..revocation.after(before) };
+        insert(tx, &revocation)?;
+        announced.push(revocation);
+    }
+    Ok(announced)
+}
+
+fn insert(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<()> {
+    let Revocation { seq, kind, key, not_before, until } = revocation;
     tx.push(
         "INSERT INTO revocation (seq, kind, key, not_before, until) VALUES ($1, $2, $3, $4, $5)",
-        params![seq, revocation.kind, revocation.key, revocation.not_before, revocation.until],
-    )?;
-    Ok(seq)
+        params![seq, kind, key, not_before, until],
+    )
 }
 
 /// The latest `not_before` that was announced for this key and still counts.

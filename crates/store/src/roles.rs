@@ -149,6 +149,24 @@ pub fn holders(tx: &mut ReadTx<'_>, role: &RoleName, limit: u32) -> Result<Vec<U
     rows.into_iter().map(|mut row| row.take(0)).collect()
 }
 
+/// Those who have a role and a grant that could be used at `since` or later, so that tokens which
+/// carry the role may be out: the first `limit` by id.
+pub fn signed_in_holders(
+    tx: &mut ReadTx<'_>,
+    role: &RoleName,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<UserId>> {
+    let rows = tx.rows(
+        "SELECT r.user_id FROM user_role r WHERE r.role = $1 AND EXISTS (
+             SELECT 1 FROM grant_ g WHERE g.user_id = r.user_id AND g.revoked_at IS NULL
+             AND g.expires_at >= $2 AND g.idle_expires_at >= $2)
+         ORDER BY r.user_id LIMIT $3",
+        params![role, since, limit],
+    )?;
+    rows.into_iter().map(|mut row| row.take(0)).collect()
+}
+
 fn from_row(mut row: Row) -> Result<Role> {
     Ok(Role {
         name: row.take(0)?,

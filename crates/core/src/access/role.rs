@@ -67,6 +67,16 @@ pub struct Role {
     pub disabled_at: Option<Timestamp>,
 }
 
+impl Role {
+    /// Whether `after`, the same role after a change, carries less than this one does: then tokens
+    /// are out that say too much.
+    pub fn loses_in(&self, after: &Self) -> bool {
+        // Switched off, it is in no token that is still alive.
+        let kept = after.permissions.cover(&self.permissions) && self.scope.within(&after.scope);
+        self.disabled_at.is_none() && (after.disabled_at.is_some() || !kept)
+    }
+}
+
 /// What of `wanted` a person with these roles may have in a token: scopes that speak of their own
 /// identity, and those that a role of theirs carries. Everything else is left out.
 pub fn grantable<'r>(wanted: &Scope, roles: impl Iterator<Item = &'r Role>) -> Scope {
@@ -92,6 +102,26 @@ mod tests {
         let granted = grantable(&wanted, [&manager].into_iter());
         assert_eq!(granted.to_string(), "events:write openid");
         assert_eq!(grantable(&wanted, [].into_iter()).to_string(), "openid");
+    }
+
+    #[test]
+    fn a_role_loses_what_a_token_may_still_say() {
+        let role = |permissions: &[&str], scope: &str| Role {
+            name: "manager".parse().unwrap(),
+            description: String::new(),
+            permissions: permissions.iter().map(|it| it.parse().unwrap()).collect(),
+            scope: scope.parse().unwrap(),
+            created_at: Timestamp::from_millis(0),
+            disabled_at: None,
+        };
+        let before = role(&["users:read"], "admin");
+        assert!(!before.loses_in(&role(&["users:read", "users:write"], "admin events:read")));
+        assert!(!before.loses_in(&role(&["*"], "admin")));
+        assert!(before.loses_in(&role(&["users:write"], "admin")));
+        assert!(before.loses_in(&role(&["users:read"], "")));
+        let off = Role { disabled_at: Some(Timestamp::from_millis(1)), ..before.clone() };
+        assert!(before.loses_in(&off));
+        assert!(!off.loses_in(&Role { scope: Scope::empty(), ..off.clone() }));
     }
 
     #[test]

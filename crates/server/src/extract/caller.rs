@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use munjigi_core::access::{Caller, Decision, Object, authorize};
 use munjigi_core::account::user::User;
-use munjigi_core::audit::Actor;
+use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::client::{GrantType, Party};
 use munjigi_core::time::Timestamp;
@@ -14,12 +14,16 @@ use munjigi_store::{ReadTx, StoreError, grants};
 use munjigi_verify::{Anyone, Refused};
 
 use crate::app::App;
+use crate::attempts::record;
 use crate::builtin::ADMIN_SCOPE;
 use crate::context::Context;
 use crate::reply::problem::{Problem, Undone};
 
 /// One sentence for every way in which a genuine token can be over.
 const OVER: &str = "the token is no longer valid; sign in again";
+
+/// How much of a path the audit trail is told.
+const ASKED_CHARS: usize = 200;
 
 /// Why a caller is not let in: by the verifier, or by us.
 #[derive(Debug)]
@@ -93,6 +97,8 @@ impl FromRequestParts<App> for SignedIn {
 #[derive(Clone)]
 pub struct Admin {
     who: Who,
+    /// The method and the path, for the audit trail.
+    asked: String,
     /// The request around it.
     pub context: Context,
 }
@@ -109,15 +115,18 @@ impl FromRequestParts<App> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let context = Context::from_request_parts(parts, app).await?;
         let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
-        if !caller.has_scope(ADMIN_SCOPE) {
-            let detail = "the token lacks the scope `admin`, which a role has to carry";
-            return Err(Problem::forbidden(detail).into());
-        }
         let who = match bearer(&caller)? {
             Some(bearer) => Who::Person(bearer),
             None => client(app, &caller)?,
         };
-        Ok(Self { who, context })
+        let asked = format!("{} {}", parts.method, parts.uri.path());
+        let asked = asked.chars().take(ASKED_CHARS).collect();
+        let admin = Self { who, asked, context };
+        if !caller.has_scope(ADMIN_SCOPE) {
+            let detail = "the token lacks the scope `admin`, which a role has to carry";
+            return Err(admin.refused(app, Problem::forbidden(detail)).await.into());
+        }
+        Ok(admin)
     }
 }
 
@@ -174,6 +183,20 @@ impl Admin {
         match &self.who {
             Who::Person(bearer) => Actor::User(bearer.user_id),
             Who::Client(id, _) => Actor::Client(id.clone()),
+        }
+    }
+
+    /// The same problem, after the audit trail was told that this caller asked for more than they
+    /// may.
+    pub async fn refused(&self, app: &App, problem: Problem) -> Problem {
+        let told = async {
+            let event = self.context.event(Kind::AccessRefused, self.actor())?;
+            let event = event.refused("not permitted").with("asked", &self.asked);
+            record(app, event.with("missing", &problem.detail)).await
+        };
+        match told.await {
+            Ok(()) => problem,
+            Err(failure) => failure.into(),
         }
     }
 

@@ -3,10 +3,11 @@
 use munjigi_core::access::{Permissions, Role, RoleName};
 use munjigi_core::audit::Kind;
 use munjigi_core::oauth::scope::Scope;
+use munjigi_core::time::Timestamp;
 use munjigi_store::{StoreError, Tx, roles};
 
-use super::{Done, OperateError, Operator, not_found};
-use crate::registry::is_builtin;
+use super::{Done, OperateError, Operator, ending, not_found};
+use crate::registry::{is_builtin, say_role};
 
 /// A new role.
 #[derive(Clone, Debug)]
@@ -27,8 +28,7 @@ impl Operator {
         let NewRole { name, description, permissions, scope } = new;
         let (created_at, disabled_at) = (self.now(), None);
         let role = Role { name, description, permissions, scope, created_at, disabled_at };
-        let event = self.event(Kind::RoleCreated)?.with("role", &role.name);
-        let event = event.with("permissions", &role.permissions);
+        let event = say_role(self.event(Kind::RoleCreated)?, &role);
         let write = move |tx: &mut Tx<'_>| {
             roles::insert(tx, &role).map_err(|error| match error {
                 StoreError::Unique(_) => {
@@ -54,15 +54,30 @@ impl Operator {
     /// Deletes a role: whoever had it has it no longer. The built-in ones stay, because without
     /// `admin` nobody could undo it.
     pub async fn delete_role(&self, name: RoleName) -> Result<Role, OperateError> {
-        let event = self.event(Kind::RoleDeleted)?.with("role", &name);
+        let (event, now) = (self.event(Kind::RoleDeleted)?, self.now());
         let write = move |tx: &mut Tx<'_>| {
             let role = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
             if is_builtin(&name) {
                 return Err(OperateError::Conflict(format!("`{name}` is built in, and stays")));
             }
+            end_tokens(tx, &role, &Role { disabled_at: Some(now), ..role.clone() }, now)?;
             roles::delete(tx, &name)?;
-            Ok(Done::Changed(role, event.clone()))
+            let event = say_role(event.clone(), &role);
+            Ok(Done::Changed(role, event))
         };
         self.write(write).await
     }
+}
+
+/// The end of the tokens that say more of a role than it carries from now on.
+fn end_tokens(
+    tx: &mut Tx<'_>,
+    before: &Role,
+    after: &Role,
+    now: Timestamp,
+) -> Result<(), OperateError> {
+    if before.loses_in(after) {
+        ending(tx, now)?.tokens_with(tx, &after.name)?;
+    }
+    Ok(())
 }

@@ -169,7 +169,8 @@ each_backend! {
         let app = TestApp::start_with(&database).await;
         let old = app.sign_in(MINJI).await;
         app.advance(1);
-        app.act_as(Method::DELETE, ME, &old.access).await.expect(204);
+        let farewell = json!({"password": MINJI.1});
+        app.call(Method::DELETE, ME, &old.access, farewell).await.expect(204);
         app.read_as(ME, &old.access).await.expect(401);
         let gone = json!({"email": MINJI.0, "password": MINJI.1});
         app.post(SIGN_IN, gone).await.expect(401);
@@ -180,10 +181,12 @@ each_backend! {
         assert_ne!(made.text("/id"), subject(&old.access));
         app.read_as(ME, &old.access).await.expect(401);
         app.read_as("/oauth2/userinfo", &old.access).await.expect(401);
+        app.advance(1);
         app.refresh(&old.refresh).await.expect(400);
         let new = app.sign_in((MINJI.0, PASSWORD)).await;
         assert_eq!(subject(&new.access), made.text("/id"));
-        assert_eq!(app.trail(&subject(&old.access)).await[0], "user_deleted");
+        let trail = app.trail(&subject(&old.access)).await;
+        assert_eq!(trail[..2], ["refresh_refused", "user_deleted"]);
     }
 
     /// S1: hashes of other systems are verified, and replaced by Argon2id at the sign-in. The
@@ -236,8 +239,53 @@ each_backend! {
         app.sign_in(MINJI).await;
         let trail = app.trail(&subject(&tokens.access)).await;
         let refused = trail.iter().filter(|kind| *kind == "sign_in_refused").count();
-        // Throttled guesses by name are audited too, but nobody looked whose name it is.
-        assert_eq!(refused, 6, "{trail:?}");
+        // Five wrong ones, and three that nobody looked at: by token, by address and by name.
+        assert_eq!(refused, 8, "{trail:?}");
+    }
+
+    /// A stolen access token ends no account, and is no way to guess the password either.
+    async fn an_account_is_deleted_with_its_password_alone(database) {
+        let app = TestApp::start_with(&database).await;
+        let tokens = app.sign_in(MINJI).await;
+        let delete = async |body: Value| app.call(Method::DELETE, ME, &tokens.access, body).await;
+        for (body, code) in [
+            (json!({}), "missing"),
+            (json!({"password": null}), "missing"),
+            (json!({"password": "a-wrong-guess"}), "wrong_password"),
+            (json!({"password": ""}), "wrong_password"),
+        ] {
+            let refused = delete(body).await.expect(422);
+            assert_eq!(refused.text("/errors/0/code"), code);
+            assert_eq!(pointers(&refused), ["/password"]);
+        }
+        let refused = app.act_as(Method::DELETE, ME, &tokens.access).await.expect(422);
+        assert_eq!(refused.text("/errors/0/code"), "missing");
+        let trail = app.trail(&subject(&tokens.access)).await;
+        assert_eq!(trail.iter().filter(|kind| *kind == "sign_in_refused").count(), 2);
+        for _ in 0..3 {
+            delete(json!({"password": "a-wrong-guess"})).await.expect(422);
+        }
+        delete(json!({"password": MINJI.1})).await.expect(429);
+        app.read_as(ME, &tokens.access).await.expect(200);
+        app.advance(60);
+
+        delete(json!({"password": MINJI.1})).await.expect(204);
+
+        app.read_as(ME, &tokens.access).await.expect(401);
+        assert_eq!(app.trail(&subject(&tokens.access)).await[0], "user_deleted");
+    }
+
+    /// Who signs in without a password has none to show.
+    async fn an_account_without_a_password_is_deleted_without(database) {
+        let app = TestApp::start_with(&database).await;
+        let admin = app.admin().await;
+        let body = json!({"email": "guest@cast.example"});
+        let guest = app.call(Method::POST, "/api/v1/admin/users", &admin, body).await;
+        let tokens = app.sign_in_like(&guest.text("/id"), &admin).await;
+
+        app.act_as(Method::DELETE, ME, &tokens.access).await.expect(204);
+
+        app.read_as(ME, &tokens.access).await.expect(401);
     }
 
     /// SS-02, ASVS 7.4.3: whoever else is signed in may be the reason for the change.
@@ -256,13 +304,15 @@ each_backend! {
         for path in [ME, "/oauth2/userinfo"] {
             app.read_as(path, &other.access).await.expect(401);
         }
+        app.advance(1);
         app.refresh(&other.refresh).await.expect(400);
         app.advance(1);
         app.post(SIGN_IN, json!({"email": MINJI.0, "password": MINJI.1})).await.expect(401);
         app.advance(1);
         app.sign_in((MINJI.0, PASSWORD)).await;
         let trail = app.trail(&subject(&mine.access)).await;
-        assert_eq!(trail[..3], ["signed_in", "sign_in_refused", "password_changed"]);
+        let told = ["signed_in", "sign_in_refused", "refresh_refused", "password_changed"];
+        assert_eq!(trail[..4], told);
     }
 
     /// Where one is signed in, and a way to end each; nobody else's.

@@ -2,11 +2,13 @@
 //! admin API as an administrator would.
 
 use http::Method;
-use munjigi_core::id::UserId;
-use munjigi_store::{Audit, Committed, StoreError, passwords, settings};
+use munjigi_core::account::user::{Session, User};
+use munjigi_core::id::{GrantId, SessionId, UserId};
+use munjigi_core::oauth::grant::Grant;
+use munjigi_store::{Audit, Committed, StoreError, grants, passwords, sessions, settings, users};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, JUN, TestApp, Tokens};
+use crate::harness::{Answer, JUN, TestApp, Tokens, claims};
 
 /// The password of everybody made here.
 pub const PASSWORD: &str = "several-unlike-words";
@@ -97,6 +99,37 @@ impl TestApp {
     pub async fn stored_hash(&self, user: &str) -> String {
         let id = user.parse::<UserId>().unwrap();
         self.app.store.read(move |tx| passwords::find(tx, &id)).await.unwrap().unwrap()
+    }
+
+    /// The rows behind an access token.
+    pub async fn rows_of(&self, token: &str) -> (User, Session, Grant) {
+        let claims = claims(token);
+        let text = |name: &str| claims[name].as_str().unwrap().to_owned();
+        let user: UserId = text("sub").parse().unwrap();
+        let (sid, gid): (SessionId, GrantId) =
+            (text("sid").parse().unwrap(), text("gid").parse().unwrap());
+        let look = self.app.store.read(move |tx| {
+            let session = sessions::find(tx, &user, &sid)?.unwrap();
+            let (grant, _) = grants::find(tx, &user, &gid)?.unwrap();
+            Ok::<_, StoreError>((users::find(tx, &user)?.unwrap(), session, grant))
+        });
+        look.await.unwrap()
+    }
+
+    /// Signs somebody in who has no password, just like the owner of `token`.
+    pub async fn sign_in_like(&self, user: &str, token: &str) -> Tokens {
+        let user_id = user.parse::<UserId>().unwrap();
+        let (_, session, grant) = self.rows_of(token).await;
+        let session = Session { user_id, ..session };
+        let grant = Grant { user_id, ..grant };
+        let refresh = grant.token().seal(&self.app.snapshot().keys.refresh);
+        let written = self.app.store.write(move |tx| {
+            sessions::insert(tx, &session)?;
+            grants::insert(tx, &grant)?;
+            Ok::<_, StoreError>(Committed::new((), Audit::Routine("a test signs somebody in")))
+        });
+        written.await.unwrap();
+        self.refresh(refresh.reveal()).await.tokens()
     }
 
     /// Changes a setting, as the command line does.

@@ -19,6 +19,8 @@ mod metadata;
 mod openapi;
 mod refresh;
 mod review;
+mod role_ends;
 mod serve;
 mod story;
 mod token;
+mod trail;

@@ -30,10 +30,11 @@ each_backend! {
         for token in [&tokens.access, &next.access] {
             app.read_as("/api/v1/users/me", token).await.expect(401);
         }
+        app.advance(1);
         app.refresh(&next.refresh).await.expect(400);
 
         let trail = app.trail(&made.text("/id")).await;
-        assert_eq!(trail, ["signed_out", "signed_in", "user_created"]);
+        assert_eq!(trail, ["refresh_refused", "signed_out", "signed_in", "user_created"]);
     }
 
     /// S6: 401 without a token, 403 without the role, 200 with it.

@@ -32,6 +32,22 @@ each_backend! {
         assert_eq!(since(5, 99).await, []);
     }
 
+    async fn several_are_announced_at_once_each_after_those_of_the_same_second(database) {
+        let store = database.store().await;
+        let one = |key: &str| Revocation { key: key.into(), ..revocation(0, Kind::User) };
+        write(&store, move |tx| revocations::announce(tx, &one("twice"))).await.unwrap();
+        let announced = write(&store, move |tx| {
+            revocations::announce_all(tx, Kind::User, vec![one("once"), one("twice")])
+        }).await.unwrap();
+        let places: Vec<_> =
+            announced.iter().map(|it| (it.seq, it.key.as_str(), it.not_before)).collect();
+        assert_eq!(places, [(2, "once", 1_800_000_000), (3, "twice", 1_800_000_001)]);
+        assert_eq!(read(&store, |tx| revocations::since(tx, 1, 9)).await, announced);
+        let none = write(&store, |tx| revocations::announce_all(tx, Kind::User, vec![])).await;
+        assert_eq!(none, Ok(vec![]));
+        assert_eq!(read(&store, revocations::last_seq).await, 3);
+    }
+
     async fn a_place_is_given_with_its_transaction_or_not_at_all(database) {
         let store = database.store().await;
         let undone = write(&store, |tx| {

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::Object;
 use munjigi_core::audit::Kind;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience, parse_audience};
@@ -18,7 +17,7 @@ use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
 use crate::extract::path::Path;
 use crate::extract::query::Query;
-use crate::registry::{parse_name, show_api};
+use crate::registry::{parse_name, say_changes, show_api};
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
 
@@ -33,12 +32,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let page = page(&mut query)?;
     query.finish()?;
-    let inner = app.clone();
 
-    let listed = app.store.read(move |tx| {
-        admin.check(&inner, tx, APIS_READ, Object::Collection)?;
-        Ok::<_, Undone>(apis::list(tx, &page)?)
-    });
+    let listed = admin.read(&app, APIS_READ, move |tx| apis::list(tx, &page));
 
     Ok(json(StatusCode::OK, &shown(listed.await?, |api| show_api(&api))))
 }
@@ -147,12 +142,9 @@ pub async fn show(
     admin: Admin,
     Path(audience): Path<String>,
 ) -> Result<Response, Problem> {
-    let (audience, inner) = (audience_of(&audience)?, app.clone());
+    let audience = audience_of(&audience)?;
 
-    let api = app.store.read(move |tx| {
-        admin.check(&inner, tx, APIS_READ, Object::Collection)?;
-        Ok::<_, Undone>(apis::find(tx, &audience)?)
-    });
+    let api = admin.read(&app, APIS_READ, move |tx| apis::find(tx, &audience));
 
     Ok(json(StatusCode::OK, &show_api(&found(api.await?)?)))
 }
@@ -194,7 +186,8 @@ pub async fn change(
             StoreError::ForeignKey => unknown_client(),
             other => Undone::Store(other),
         })?;
-        Ok(Done::Changed(api, event.clone()))
+        let event = say_changes(event.clone(), &show_api(&before), &show_api(&api));
+        Ok(Done::Changed(api, event))
     };
     let api = admin.write_reference(&app, APIS_WRITE, write).await?;
 

@@ -24,7 +24,8 @@ use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::random;
 use crate::registry::{
-    Registration, RegistrationError, SECRET_PREFIX, carried_by, parse_name, show_client,
+    Registration, RegistrationError, SECRET_PREFIX, carried_by, parse_name, say_changes,
+    show_client,
 };
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
@@ -37,12 +38,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let page = page(&mut query)?;
     query.finish()?;
-    let inner = app.clone();
 
-    let listed = app.store.read(move |tx| {
-        admin.check(&inner, tx, CLIENTS_READ, Object::Collection)?;
-        Ok::<_, Undone>(clients::list(tx, &page)?)
-    });
+    let listed = admin.read(&app, CLIENTS_READ, move |tx| clients::list(tx, &page));
 
     Ok(json(StatusCode::OK, &shown(listed.await?, |client| show_client(&client))))
 }
@@ -174,12 +171,9 @@ pub async fn show(
     admin: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let (id, inner) = (id_of(&id)?, app.clone());
+    let id = id_of(&id)?;
 
-    let client = app.store.read(move |tx| {
-        admin.check(&inner, tx, CLIENTS_READ, Object::Collection)?;
-        Ok::<_, Undone>(clients::find(tx, &id)?)
-    });
+    let client = admin.read(&app, CLIENTS_READ, move |tx| clients::find(tx, &id));
 
     Ok(json(StatusCode::OK, &show_client(&found(client.await?)?)))
 }
@@ -241,7 +235,8 @@ pub async fn change(
             .map_err(Problem::from)?;
         caller.check(&inner, tx, CLIENTS_WRITE, Object::Carrier(&carried_by(&client)))?;
         clients::update(tx, &client)?;
-        Ok(Done::Changed(client, event.clone()))
+        let event = say_changes(event.clone(), &show_client(&before), &show_client(&client));
+        Ok(Done::Changed(client, event))
     };
     let client = admin.write_reference(&app, CLIENTS_WRITE, write).await?;
 

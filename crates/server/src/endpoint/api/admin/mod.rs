@@ -7,11 +7,12 @@ pub mod roles;
 pub mod stats;
 pub mod users;
 
+use http::StatusCode;
 use munjigi_core::access::Object;
 use munjigi_core::audit::{Event, Kind};
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_store::page::{Cursor, CursorError, Listed, Page, PageKey};
-use munjigi_store::{Audit, Committed, Tx};
+use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -70,7 +71,38 @@ impl Admin {
             admin.check(&app_in, tx, permission, Object::Collection)?;
             change(tx).map(Done::committed)
         });
-        written.await.map_err(Problem::from)
+        match written.await.map_err(Problem::from) {
+            Ok(value) => Ok(value),
+            Err(problem) => Err(self.noted(app, problem).await),
+        }
+    }
+
+    /// Looks at something in one transaction, after the caller's permission for things of this
+    /// kind was checked in it.
+    async fn read<T: Send + 'static>(
+        &self,
+        app: &App,
+        permission: &'static str,
+        look: impl Fn(&mut ReadTx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (app_in, admin) = (app.clone(), self.clone());
+        let read = app.store.read(move |tx| {
+            admin.check(&app_in, tx, permission, Object::Collection)?;
+            Ok::<_, Undone>(look(tx)?)
+        });
+        match read.await.map_err(Problem::from) {
+            Ok(value) => Ok(value),
+            Err(problem) => Err(self.noted(app, problem).await),
+        }
+    }
+
+    /// The same problem, after the audit trail was told when somebody asked for more than they
+    /// may.
+    async fn noted(&self, app: &App, problem: Problem) -> Problem {
+        if problem.status != StatusCode::FORBIDDEN {
+            return problem;
+        }
+        self.refused(app, problem).await
     }
 
     /// The same for reference data: this node knows of it when the caller gets the answer.
@@ -91,9 +123,9 @@ impl Admin {
     }
 }
 
-/// Makes a revocation effective on this node, if there was one.
-fn take_over(app: &App, revocation: Option<Revocation>) {
-    if let Some(revocation) = revocation {
+/// Makes the revocations that there were effective on this node.
+fn take_over(app: &App, revocations: impl IntoIterator<Item = Revocation>) {
+    for revocation in revocations {
         app.take_over(&revocation);
     }
 }

@@ -5,17 +5,19 @@ use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::{Carried, Object, Permission, Permissions, Role, RoleName};
 use munjigi_core::audit::Kind;
+use munjigi_core::oauth::revocation::Revocation;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_store::{StoreError, Tx, roles};
 
 use crate::app::App;
 use crate::builtin::{ROLES_READ, ROLES_WRITE};
-use crate::endpoint::api::admin::{Done, page, shown};
+use crate::ending::Ending;
+use crate::endpoint::api::admin::{Done, page, shown, take_over};
 use crate::extract::caller::Admin;
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::extract::path::Path;
 use crate::extract::query::Query;
-use crate::registry::{is_builtin, show_role};
+use crate::registry::{is_builtin, say_changes, say_role, show_role};
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
 
@@ -30,12 +32,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let page = page(&mut query)?;
     query.finish()?;
-    let inner = app.clone();
 
-    let listed = app.store.read(move |tx| {
-        admin.check(&inner, tx, ROLES_READ, Object::Collection)?;
-        Ok::<_, Undone>(roles::list(tx, &page)?)
-    });
+    let listed = admin.read(&app, ROLES_READ, move |tx| roles::list(tx, &page));
 
     Ok(json(StatusCode::OK, &shown(listed.await?, |role| show_role(&role))))
 }
@@ -95,8 +93,7 @@ pub async fn create(
         created_at: admin.context.now,
         disabled_at: None,
     };
-    let event = admin.event(Kind::RoleCreated)?.with("role", &role.name);
-    let event = event.with("permissions", &role.permissions);
+    let event = say_role(admin.event(Kind::RoleCreated)?, &role);
     let (inner, caller, row) = (app.clone(), admin.clone(), role.clone());
 
     let write = move |tx: &mut Tx<'_>| {
@@ -131,12 +128,9 @@ pub async fn show(
     admin: Admin,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let (name, inner) = (name_of(&name)?, app.clone());
+    let name = name_of(&name)?;
 
-    let role = app.store.read(move |tx| {
-        admin.check(&inner, tx, ROLES_READ, Object::Collection)?;
-        Ok::<_, Undone>(roles::find(tx, &name)?)
-    });
+    let role = admin.read(&app, ROLES_READ, move |tx| roles::find(tx, &name));
 
     let role = role.await?.ok_or_else(|| Problem::not_found("role"))?;
     Ok(json(StatusCode::OK, &show_role(&role)))
@@ -158,8 +152,8 @@ pub async fn change(
     Path(name): Path<String>,
     Json(RoleChange(said)): Json<RoleChange>,
 ) -> Result<Response, Problem> {
-    let name = name_of(&name)?;
-    let event = admin.event(Kind::RoleUpdated)?.with("role", &name);
+    let (name, ending) = (name_of(&name)?, admin.ending(&app));
+    let event = admin.event(Kind::RoleUpdated)?;
     let (inner, caller) = (app.clone(), admin.clone());
 
     let write = move |tx: &mut Tx<'_>| {
@@ -169,19 +163,22 @@ pub async fn change(
         role.permissions = said.permissions.clone().unwrap_or(role.permissions);
         role.scope = said.scope.clone().unwrap_or(role.scope);
         if role == before {
-            return Ok(Done::Same(role));
+            return Ok(Done::Same((role, Vec::new())));
         }
         // Nobody could give back what administrators were deprived of.
         if role.name.as_str() == "admin" {
             refuse_builtin(&role.name)?;
         }
         caller.check(&inner, tx, ROLES_WRITE, Object::Carrier(&carried_by(&role)))?;
+        let ended = end_tokens(tx, &ending, &before, &role)?;
         roles::update(tx, &role)?;
-        let event = event.clone().with("permissions", &role.permissions);
-        Ok(Done::Changed(role, event))
+        let event = say_role(event.clone(), &role);
+        let event = say_changes(event, &show_role(&before), &show_role(&role));
+        Ok(Done::Changed((role, ended), event))
     };
-    let role = admin.write_reference(&app, ROLES_WRITE, write).await?;
+    let (role, ended) = admin.write_reference(&app, ROLES_WRITE, write).await?;
 
+    take_over(&app, ended);
     Ok(json(StatusCode::OK, &show_role(&role)))
 }
 
@@ -191,21 +188,33 @@ pub async fn disable(
     admin: Admin,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let (name, now) = (name_of(&name)?, admin.context.now);
-    let event = admin.event(Kind::RoleDisabled)?.with("role", &name);
+    let (name, ending) = (name_of(&name)?, admin.ending(&app));
+    let event = admin.event(Kind::RoleDisabled)?;
     let (inner, caller) = (app.clone(), admin.clone());
 
     let write = move |tx: &mut Tx<'_>| {
-        writable(&inner, &caller, tx, &name)?;
+        let role = writable(&inner, &caller, tx, &name)?;
         refuse_builtin(&name)?;
-        if !roles::set_disabled(tx, &name, Some(now))? {
-            return Ok(Done::Same(()));
+        if !roles::set_disabled(tx, &name, Some(ending.now()))? {
+            return Ok(Done::Same(Vec::new()));
         }
-        Ok(Done::Changed((), event.clone()))
+        let ended = ending.tokens_with(tx, &name)?;
+        Ok(Done::Changed(ended, say_role(event.clone(), &role)))
     };
-    admin.write_reference(&app, ROLES_WRITE, write).await?;
+    let ended = admin.write_reference(&app, ROLES_WRITE, write).await?;
 
+    take_over(&app, ended);
     Ok(nothing())
+}
+
+/// The end of the tokens that say more of a role than it carries from now on.
+fn end_tokens(
+    tx: &mut Tx<'_>,
+    ending: &Ending,
+    before: &Role,
+    after: &Role,
+) -> Result<Vec<Revocation>, StoreError> {
+    if before.loses_in(after) { ending.tokens_with(tx, &after.name) } else { Ok(Vec::new()) }
 }
 
 /// What the holders of a role may do, enabled or not.
@@ -229,15 +238,15 @@ pub async fn enable(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let name = name_of(&name)?;
-    let event = admin.event(Kind::RoleEnabled)?.with("role", &name);
+    let event = admin.event(Kind::RoleEnabled)?;
     let (inner, caller) = (app.clone(), admin.clone());
 
     let write = move |tx: &mut Tx<'_>| {
-        writable(&inner, &caller, tx, &name)?;
+        let role = writable(&inner, &caller, tx, &name)?;
         if !roles::set_disabled(tx, &name, None)? {
             return Ok(Done::Same(()));
         }
-        Ok(Done::Changed((), event.clone()))
+        Ok(Done::Changed((), say_role(event.clone(), &role)))
     };
     admin.write_reference(&app, ROLES_WRITE, write).await?;
 
@@ -250,17 +259,20 @@ pub async fn delete(
     admin: Admin,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let name = name_of(&name)?;
-    let event = admin.event(Kind::RoleDeleted)?.with("role", &name);
+    let (name, ending) = (name_of(&name)?, admin.ending(&app));
+    let event = admin.event(Kind::RoleDeleted)?;
     let (inner, caller) = (app.clone(), admin.clone());
 
     let write = move |tx: &mut Tx<'_>| {
-        writable(&inner, &caller, tx, &name)?;
+        let role = writable(&inner, &caller, tx, &name)?;
         refuse_builtin(&name)?;
+        let gone = Role { disabled_at: Some(ending.now()), ..role.clone() };
+        let ended = end_tokens(tx, &ending, &role, &gone)?;
         roles::delete(tx, &name)?;
-        Ok(Done::Changed((), event.clone()))
+        Ok(Done::Changed(ended, say_role(event.clone(), &role)))
     };
-    admin.write_reference(&app, ROLES_WRITE, write).await?;
+    let ended = admin.write_reference(&app, ROLES_WRITE, write).await?;
 
+    take_over(&app, ended);
     Ok(nothing())
 }

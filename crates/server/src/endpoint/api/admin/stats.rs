@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::Object;
 use munjigi_store::users;
 use serde_json::json;
 
@@ -11,16 +10,11 @@ use crate::app::App;
 use crate::builtin::STATS_READ;
 use crate::extract::caller::Admin;
 use crate::reply;
-use crate::reply::problem::{Problem, Undone};
+use crate::reply::problem::Problem;
 
 /// Counts what there is.
 pub async fn stats(State(app): State<App>, admin: Admin) -> Result<Response, Problem> {
-    let inner = app.clone();
-
-    let counted = app.store.read(move |tx| {
-        admin.check(&inner, tx, STATS_READ, Object::Collection)?;
-        Ok::<_, Undone>(users::count(tx)?)
-    });
+    let counted = admin.read(&app, STATS_READ, move |tx| users::count(tx));
     let users = counted.await?;
 
     let snapshot = app.snapshot();

@@ -48,12 +48,9 @@ pub async fn list(
         false => Ok(text.to_lowercase()),
     })?;
     query.finish()?;
-    let (filter, inner) = (UserFilter { text, role, state }, app.clone());
+    let filter = UserFilter { text, role, state };
 
-    let listed = app.store.read(move |tx| {
-        admin.check(&inner, tx, USERS_READ, Object::Collection)?;
-        Ok::<_, Undone>(users::list(tx, &page, &filter)?)
-    });
+    let listed = admin.read(&app, USERS_READ, move |tx| users::list(tx, &page, &filter));
 
     let body =
         shown(listed.await?, |user| serde_json::to_value(Profile::from(user)).unwrap_or_default());
@@ -171,12 +168,9 @@ pub async fn show(
     admin: Admin,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let (id, inner) = (id_of(&id)?, app.clone());
+    let id = id_of(&id)?;
 
-    let found = app.store.read(move |tx| {
-        admin.check(&inner, tx, USERS_READ, Object::Collection)?;
-        Ok::<_, Undone>(users::find(tx, &id)?)
-    });
+    let found = admin.read(&app, USERS_READ, move |tx| users::find(tx, &id));
 
     let user = found.await?.ok_or_else(|| Problem::not_found("user"))?;
     Ok(json(StatusCode::OK, &Profile::from(user)))

@@ -8,6 +8,7 @@ use munjigi_core::audit::{Actor, Kind};
 
 use crate::accounts::{AccountError, NewAccount, Profile, check_password, create, new_user};
 use crate::app::App;
+use crate::attempts::record;
 use crate::context::Context;
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::random;
@@ -54,7 +55,9 @@ pub async fn sign_up(
     Json(body): Json<SignUp>,
 ) -> Result<Response, Problem> {
     let settings = app.snapshot().settings.clone();
+    let refused = context.event(Kind::SignUpRefused, Actor::Anonymous)?;
     if settings.registration == Registration::Closed {
+        record(&app, refused.refused("registration is closed")).await?;
         let detail = "accounts are made by an administrator here";
         return Err(Problem::new(StatusCode::FORBIDDEN, "registration_closed", detail));
     }
@@ -65,9 +68,26 @@ pub async fn sign_up(
     let account = NewAccount { email, username, name, locale, roles };
     let user = new_user(random::user_id()?, account, context.now);
     let event = context.event(Kind::UserCreated, Actor::User(user.id))?;
-    let user = create(&app, user, hash, event).await.map_err(Problem::from)?;
+    let user = match create(&app, user, hash, event).await {
+        Ok(user) => user,
+        Err(error) => {
+            if let Some(reason) = taken(&error) {
+                record(&app, refused.refused(reason)).await?;
+            }
+            return Err(error.into());
+        }
+    };
 
     Ok(json(StatusCode::CREATED, &Profile::from(user)))
+}
+
+/// Which of the names somebody has already; what else can happen is no refusal.
+fn taken(error: &AccountError) -> Option<&'static str> {
+    match error {
+        AccountError::EmailTaken => Some("the address is taken"),
+        AccountError::UsernameTaken => Some("the user name is taken"),
+        AccountError::UnknownRole | AccountError::Failure(_) => None,
+    }
 }
 
 impl From<AccountError> for Problem {

@@ -51,6 +51,7 @@ struct Rotation {
     client: Client,
     lifetimes: Lifetimes,
     theft: Event,
+    refused: Event,
     ended: Revocation,
     now: Timestamp,
 }
@@ -64,16 +65,19 @@ pub async fn refresh(
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::RefreshToken)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
-    // A wrong MAC never reaches the database.
+    // A wrong MAC never reaches the database, nor the trail: anybody can make any number of them.
     let presented = RefreshToken::open(&snapshot.keys.refresh, token.reveal())?;
     let not_before = issue::floor_of(app, &presented.user_id, client);
 
     let theft = context.event(Kind::RefreshReused, Actor::Client(client.id.clone()))?;
+    let refused = context.event(Kind::RefreshRefused, Actor::Client(client.id.clone()))?;
+    let refused = refused.subject(presented.user_id).client(client.id.clone());
     let theft = theft.subject(presented.user_id).client(client.id.clone());
     let rotation = Rotation {
         snapshot: Arc::clone(&snapshot),
         asked_scope: parse_scope(asked.scope.as_deref())?,
         asked_resources: asked.resources,
+        refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
         ended: Revocation::now(
             revocation::Kind::Grant,
@@ -108,7 +112,10 @@ const fn invalid_grant(why: &'static str) -> OAuthRefusal {
 /// One presentation of a refresh token, in one transaction.
 fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, StoreError> {
     let Rotation { presented, client, lifetimes, now, .. } = rotation;
-    let refuse = |refusal| Ok(Committed::nothing(Refreshed::Refuse(refusal)));
+    let refuse = |refusal: OAuthRefusal| {
+        let event = rotation.refused.clone().refused(refusal.description);
+        Ok(Committed::new(Refreshed::Refuse(refusal), Audit::Record(Box::new(event))))
+    };
     let unknown = invalid_grant("refresh token is unknown");
     // The row brings the state of its user and session along: a disabled user has no live grant.
     let found = grants::find_with_user(tx, &presented.user_id, &presented.grant_id)?;

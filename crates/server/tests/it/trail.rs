@@ -1,0 +1,187 @@
+//! What the audit trail is told: refusals as well, and of a change what it changed. Never a
+//! secret, a token or a password.
+
+use http::Method;
+use munjigi_core::audit::{Kind, Outcome};
+use munjigi_store::audit::{self, AuditFilter, StoredEvent};
+use munjigi_store::page::Page;
+use serde_json::{Value, json};
+
+use crate::cast::subject;
+use crate::harness::{JUN, MINJI, TestApp};
+
+/// The events of a kind, newest first.
+async fn events(app: &TestApp, kind: Kind) -> Vec<StoredEvent> {
+    let (filter, page) = (AuditFilter { kind: Some(kind), ..Default::default() }, Page::first(100));
+    app.app.store.read(move |tx| audit::list(tx, &page, &filter)).await.unwrap().items
+}
+
+/// The newest event of a kind; of the same moment, any.
+async fn last(app: &TestApp, kind: Kind) -> StoredEvent {
+    let found = events(app, kind).await.into_iter().next();
+    found.unwrap_or_else(|| panic!("no event {}", kind.as_str()))
+}
+
+/// AU-02 of the attack kit: whoever asks the admin API for more than they may leaves a trace.
+#[tokio::test]
+async fn a_refused_admin_call_is_in_the_trail() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.make_role(&admin, "hr", &["users:read", "users:write"]).await;
+    let clerk = app.make_and_sign_in(&admin, "haneul", &["user", "hr"]).await.access;
+    let plain = app.sign_in(MINJI).await.access;
+    let target = format!("/api/v1/admin/users/{}", subject(&admin));
+    let roles = json!({"roles": ["admin"]});
+    let nothing = Value::Null;
+    for (method, path, token, body, missing) in [
+        (Method::GET, "/api/v1/admin/stats", &plain, &nothing, "scope `admin`"),
+        (Method::GET, "/api/v1/admin/stats", &clerk, &nothing, "permission `stats:read`"),
+        (Method::GET, "/api/v1/admin/clients/web", &clerk, &nothing, "permission `clients:read`"),
+        (Method::DELETE, &target, &clerk, &nothing, "further than your own"),
+        (Method::PUT, &format!("{target}/roles"), &clerk, &roles, "permission"),
+    ] {
+        app.advance(1);
+        let before = events(&app, Kind::AccessRefused).await.len();
+        app.call(method.clone(), path, token, body.clone()).await.expect(403);
+
+        let all = events(&app, Kind::AccessRefused).await;
+        assert_eq!(all.len(), before + 1, "one event for {method} {path}");
+        let event = &all[0];
+        assert_eq!(event.outcome, Outcome::Refused);
+        assert_eq!(event.actor_id.as_deref(), Some(subject(token).as_str()));
+        assert_eq!(event.detail["asked"], json!(format!("{method} {path}")));
+        assert_eq!(event.detail["reason"], "not permitted");
+        assert!(event.detail["missing"].as_str().unwrap().contains(missing), "{event:?}");
+        assert!(event.request_id.is_some());
+    }
+}
+
+/// What is let in, and what is not there, is no refusal.
+#[tokio::test]
+async fn an_admin_call_that_is_let_in_leaves_no_refusal() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.read_as("/api/v1/admin/stats", &admin).await.expect(200);
+    app.read_as("/api/v1/admin/clients/nobody", &admin).await.expect(404);
+    app.act_as(Method::DELETE, "/api/v1/admin/roles/admin", &admin).await.expect(409);
+    assert_eq!(events(&app, Kind::AccessRefused).await.len(), 0);
+}
+
+/// A sign-up that comes to nothing says why in the trail, and there alone.
+#[tokio::test]
+async fn a_refused_sign_up_is_in_the_trail() {
+    let app = TestApp::start().await;
+    let password = "several-unlike-words";
+    let open = |email: &str, username: &str| json!({"email": email, "password": password, "username": username});
+    for (body, status, reason) in [
+        (open(MINJI.0, "somebody"), 409, "the address is taken"),
+        (open("new@cast.example", "minji"), 409, "the user name is taken"),
+    ] {
+        app.advance(1);
+        app.post("/api/v1/users/signup", body).await.expect(status);
+        let event = last(&app, Kind::SignUpRefused).await;
+        assert_eq!(event.outcome, Outcome::Refused);
+        assert_eq!((event.actor_kind.as_str(), event.subject), ("anonymous", None));
+        assert_eq!(event.detail["reason"], reason);
+    }
+    app.advance(1);
+    app.set("registration", "closed").await;
+    app.post("/api/v1/users/signup", open("late@cast.example", "late")).await.expect(403);
+    assert_eq!(last(&app, Kind::SignUpRefused).await.detail["reason"], "registration is closed");
+    let all = format!("{:?}", events(&app, Kind::SignUpRefused).await);
+    assert!(!all.contains(password));
+}
+
+/// A refused refresh says what the token meant, and never what it was.
+#[tokio::test]
+async fn a_refused_refresh_is_in_the_trail_without_the_token() {
+    let app = TestApp::start().await;
+    let tokens = app.sign_in(MINJI).await;
+    let sub = subject(&tokens.access);
+    let wider = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &tokens.refresh),
+        ("scope", "openid everything"),
+    ];
+    app.form("/oauth2/token", &wider).await.expect(400);
+    let event = last(&app, Kind::RefreshRefused).await;
+    assert_eq!(event.detail["reason"], "the scope holds more than was granted");
+    assert_eq!(event.subject.unwrap().to_string(), sub);
+    assert_eq!(event.client_id.unwrap().as_str(), "first-party");
+    assert_eq!(event.outcome, Outcome::Refused);
+
+    app.advance(1);
+    app.act_as(Method::POST, "/api/v1/users/signout", &tokens.access).await.expect(204);
+    app.refresh(&tokens.refresh).await.expect(400);
+    let all = events(&app, Kind::RefreshRefused).await;
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[0].detail["gid"], crate::harness::claims(&tokens.access)["gid"]);
+    let all = format!("{all:?}");
+    assert!(!all.contains(&tokens.refresh) && !all.contains("mj_rt_"), "{all}");
+}
+
+/// Who changed what to what: names and new values, and no member that stayed as it was.
+#[tokio::test]
+async fn a_change_says_in_the_trail_what_it_changed() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let planner = "/api/v1/admin/apis/http%3A%2F%2Flocalhost%3A8001";
+    app.make_role(&admin, "watch", &["stats:read"]).await;
+    for (path, kind, change) in [
+        (
+            "/api/v1/admin/clients/web",
+            Kind::ClientUpdated,
+            json!({"name": "Shop", "scope": "openid"}),
+        ),
+        (planner, Kind::ApiUpdated, json!({"access_ttl_seconds": 300})),
+        (
+            "/api/v1/admin/roles/watch",
+            Kind::RoleUpdated,
+            json!({"description": "Watches", "scope": "admin events:read"}),
+        ),
+    ] {
+        app.call(Method::PATCH, path, &admin, change.clone()).await.expect(200);
+
+        let event = last(&app, kind).await;
+        assert_eq!(event.detail["to"], change, "{}", kind.as_str());
+        let names: Vec<_> = change.as_object().unwrap().keys().collect();
+        assert_eq!(event.detail["changed"], json!(names));
+    }
+}
+
+/// What a role carried stands in every event about it: afterwards nobody can look it up.
+#[tokio::test]
+async fn every_event_about_a_role_names_its_permissions_and_scope() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    app.make_role(&admin, "watch", &["stats:read"]).await;
+    let role = "/api/v1/admin/roles/watch";
+    app.act_as(Method::POST, &format!("{role}/disable"), &admin).await.expect(204);
+    app.act_as(Method::POST, &format!("{role}/enable"), &admin).await.expect(204);
+    app.act_as(Method::DELETE, role, &admin).await.expect(204);
+    for kind in [Kind::RoleCreated, Kind::RoleDisabled, Kind::RoleEnabled, Kind::RoleDeleted] {
+        let event = last(&app, kind).await;
+        assert_eq!(event.detail["role"], "watch");
+        assert_eq!(event.detail["permissions"], json!(["stats:read"]));
+        assert_eq!(event.detail["scope"], "admin", "{}", kind.as_str());
+    }
+}
+
+/// An attack on one account can be found by the account, also once the budget is spent.
+#[tokio::test]
+async fn a_throttled_sign_in_names_whose_account_it_was_at() {
+    let app = TestApp::start().await;
+    let sub = subject(&app.sign_in(JUN).await.access);
+    let guess = async |email: &str| {
+        let body = json!({"email": email, "password": "a wrong password"});
+        app.post("/api/v1/users/signin", body).await.status.as_u16()
+    };
+    for (email, subject) in [(JUN.0, Some(sub)), ("nobody@cast.example", None)] {
+        app.advance(1);
+        while guess(email).await != 429 {}
+
+        let all = events(&app, Kind::SignInRefused).await;
+        let event = all.into_iter().find(|it| it.detail["reason"] == "too many attempts").unwrap();
+        assert_eq!(event.subject.map(|id| id.to_string()), subject);
+    }
+}
