@@ -207,7 +207,10 @@ impl Play {
         self.call("sign_up", with(again.clone())).await.expect(409);
         let hers = json!({"email": made["email"], "password": again["password"]});
         let hana = self.call("sign_in", with(hers)).await.tokens();
-        self.act("delete_me", &hana.access, "").await;
+        let farewell = |body| With { token: Some(&hana.access), ..with(body) };
+        self.call("delete_me", farewell(json!({"password": "not hers"}))).await.expect(422);
+        let password = json!({"password": again["password"]});
+        self.call("delete_me", farewell(password)).await.expect(204);
 
         let signed_in = self.send("sign_in").await;
         let minji = signed_in["minji"].text("/access_token");

@@ -4,21 +4,21 @@
 use axum::extract::State;
 use axum::response::Response;
 use munjigi_core::account::user::User;
-use munjigi_core::account::{Email, Password, StoredHash};
+use munjigi_core::account::{Email, Password};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_store::{Audit, Committed, StoreError, Tx, grants, passwords, throttles, users};
 
 use crate::accounts::check_password;
 use crate::app::App;
-use crate::attempts::{Counted, Ledger, count_account, give_back, record};
+use crate::attempts::{Ledger, give_back};
 use crate::ending::Ending;
+use crate::endpoint::api::users::proof::{Proof, prove};
 use crate::extract::caller::{Bearer, SignedIn, load, over};
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::failure::Failure;
 use crate::reply::nothing;
 use crate::reply::problem::Problem;
-use crate::sign_in::SignInError;
 
 /// The body of a password change.
 pub struct PasswordChange {
@@ -50,46 +50,24 @@ pub async fn change(
         Problem::member("/new_password", weakness.code(), weakness.to_string())
     })?;
 
-    // A stolen access token must not become a way to guess passwords: one ledger for all guesses.
-    let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
-    let throttled = refused.clone().refused("too many attempts");
-    let (hash, ledger) = match count_account(&app, &user, throttled).await? {
-        Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
-        Counted::Throttled { until, .. } => {
-            return Err(SignInError::Throttled(until.since(now).as_seconds() + 1).into());
-        }
-    };
-    let hashed = match prove(&app, hash.as_deref(), body).await {
-        Ok(hashed) => hashed,
-        Err(failure) => {
-            give_back(&app, ledger).await?;
-            return Err(failure.into());
-        }
-    };
-    let Some(new_hash) = hashed else {
-        record(&app, refused.refused("wrong password in a password change")).await?;
+    let why = "wrong password in a password change";
+    let proved = prove(&app, &context, &user, body.current, why).await?;
+    let Some(Proof { hash, ledger }) = proved else {
         let sentence = "is not the present password";
         return Err(Problem::member("/current_password", "wrong_password", sentence));
+    };
+    let new_hash = match app.hashing.hash(body.new).await {
+        Ok(hash) => hash,
+        Err(error) => {
+            give_back(&app, ledger).await?;
+            return Err(error.into());
+        }
     };
 
     let event = context.event(Kind::PasswordChanged, Actor::User(user.id))?.subject(user.id);
     let change = Change { user, bearer, old: hash, new: new_hash.to_string(), event, ledger };
     write(&app, change).await?;
     Ok(nothing())
-}
-
-/// The new hash, if the present password was right.
-async fn prove(
-    app: &App,
-    stored: Option<&str>,
-    body: PasswordChange,
-) -> Result<Option<StoredHash>, Failure> {
-    let stored = stored.map(StoredHash::parse).transpose();
-    let stored = stored.map_err(|_| Failure::Damaged("password hash"))?;
-    if !app.hashing.verify(body.current, stored).await? {
-        return Ok(None);
-    }
-    Ok(Some(app.hashing.hash(body.new).await?))
 }
 
 /// Everything that the change writes.
