@@ -7,6 +7,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+use crate::oauth::error::{ErrorCode, OAuthRefusal};
+
 /// How many names one scope may have.
 pub const MAX_SCOPES: usize = 64;
 /// How long a whole scope may be, in bytes.
@@ -36,6 +38,22 @@ impl Scope {
     /// The empty scope.
     pub const fn empty() -> Self {
         Self(BTreeSet::new())
+    }
+
+    /// What a client asks for: everything that it may have, when it asks for nothing in particular
+    /// (RFC 6749 §3.3).
+    ///
+    /// # Errors
+    /// `invalid_scope` when it is malformed, or more than the client may have.
+    pub fn asked(text: Option<&str>, allowed: &Self) -> Result<Self, OAuthRefusal> {
+        let refuse = |why| OAuthRefusal::new(ErrorCode::InvalidScope, why);
+        let Some(text) = text else { return Ok(allowed.clone()) };
+        let asked: Self =
+            text.parse().map_err(|_| refuse("the scope is malformed or too large"))?;
+        if !asked.within(allowed) {
+            return Err(refuse("the scope holds more than this client may have"));
+        }
+        Ok(asked)
     }
 
     /// Whether there is no name in it.
@@ -139,6 +157,17 @@ mod tests {
         let scope: Scope = "profile openid profile".parse().unwrap();
         assert_eq!(scope.to_string(), "openid profile");
         assert!("".parse::<Scope>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_client_asks_for_what_it_may_have() {
+        let allowed: Scope = "openid profile".parse().unwrap();
+        assert_eq!(Scope::asked(None, &allowed).unwrap(), allowed);
+        assert_eq!(Scope::asked(Some("openid"), &allowed).unwrap().to_string(), "openid");
+        for bad in ["admin openid", "openid  profile"] {
+            let refusal = Scope::asked(Some(bad), &allowed).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::InvalidScope);
+        }
     }
 
     #[test]

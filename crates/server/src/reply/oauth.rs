@@ -66,7 +66,26 @@ impl From<OAuthRefusal> for OAuthError {
             | ErrorCode::UnsupportedGrantType
             | ErrorCode::InvalidScope
             | ErrorCode::InvalidTarget
-            | ErrorCode::UnsupportedTokenType => StatusCode::BAD_REQUEST,
+            | ErrorCode::UnsupportedTokenType
+            | ErrorCode::AccessDenied
+            | ErrorCode::UnsupportedResponseType
+            | ErrorCode::LoginRequired
+            | ErrorCode::ConsentRequired
+            | ErrorCode::InteractionRequired
+            | ErrorCode::AccountSelectionRequired
+            | ErrorCode::UnmetAuthenticationRequirements
+            | ErrorCode::RequestNotSupported
+            | ErrorCode::RequestUriNotSupported
+            | ErrorCode::RegistrationNotSupported
+            | ErrorCode::InvalidRequestUri
+            | ErrorCode::InvalidRequestObject
+            | ErrorCode::InvalidDpopProof
+            | ErrorCode::UseDpopNonce
+            | ErrorCode::AuthorizationPending
+            | ErrorCode::SlowDown
+            | ErrorCode::ExpiredToken
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
         Self { status, refusal, challenge: false, retry_after: None }
     }
