@@ -31,6 +31,7 @@ pub mod jobs;
 pub mod keys;
 mod opening;
 pub mod operate;
+pub mod page;
 mod profile_change;
 pub mod random;
 pub mod registry;
