@@ -110,6 +110,9 @@ fn kept_key(data: &Path) -> Result<String, Stop> {
     write_new(&data.join(".gitignore"), b"*\n").map_err(|error| failed(data, &error))?;
 
     let file = data.join(KEY);
+    if let Ok(key) = std::fs::read_to_string(&file) {
+        return Ok(key);
+    }
     let key = EncryptionKey::generate().map_err(Failure::from)?;
     write_new(&file, key.as_bytes()).map_err(|error| failed(&file, &error))?;
     std::fs::read_to_string(&file).map_err(|error| failed(&file, &error))

@@ -35,8 +35,22 @@ use crate::cli::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    refuse_huge_pages();
     match cli::run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(stop) => stop.report(),
     }
 }
+
+/// The allocator asks for huge pages for all that it has, and most of each stays unused: 9 MiB of a
+/// program that idles. The hashing threads allow them for their arenas, where they make a hash
+/// cheaper. Being refused costs memory and nothing else.
+#[cfg(target_os = "linux")]
+fn refuse_huge_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "the allocator may use huge pages");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn refuse_huge_pages() {}

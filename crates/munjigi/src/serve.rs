@@ -34,7 +34,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Stop> {
     make_rsa_key(&app);
     let (issuer, listen) = (&app.config.issuer, app.config.listen);
     tracing::info!(%issuer, %listen, database = app.store.backend(), "ready");
-    if app.store.read(users::count).await? == 0 {
+    if !app.store.read(users::is_anybody).await? {
         tracing::info!("nobody has an account yet; `munjigi users create` makes the first one");
     }
 

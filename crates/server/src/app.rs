@@ -97,6 +97,7 @@ impl App {
     /// Opens the database, brings it up to date, makes the keys that are missing, and starts the
     /// hashing pool. RSA keys are made in the background: they take a good part of a second.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
+        random::prepare();
         let store = open_store(&config, &clock).await?;
         let rows = first_rows(&store, &config, &clock).await?;
         let snapshot = Snapshot::build(rows, &config, clock.now())?;

@@ -5,7 +5,7 @@
 //! Each thread keeps one arena of memory and gives it back when it was idle for a while.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -61,6 +61,8 @@ struct Queue {
 struct Shared {
     queue: Mutex<Queue>,
     arrived: Condvar,
+    /// Held by the thread whose arena grows.
+    growing: Mutex<()>,
 }
 
 impl Shared {
@@ -73,14 +75,14 @@ impl Shared {
 pub struct Hashing {
     shared: Arc<Shared>,
     params: Argon2Params,
-    dummy: StoredHash,
+    dummy: OnceLock<StoredHash>,
 }
 
 impl Hashing {
     /// Starts `threads` threads (at least one) that hash with `params`.
     ///
     /// # Errors
-    /// When the operating system gives no thread or no randomness.
+    /// When the operating system gives no thread.
     pub fn start(threads: usize, params: Argon2Params) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         for number in 0..threads.max(1) {
@@ -89,13 +91,20 @@ impl Hashing {
                 .name(format!("hashing-{number}"))
                 .spawn(move || work(&shared))?;
         }
-        let [salt, digest] = [random::bytes::<32>(), random::bytes::<32>()];
-        let (Ok(salt), Ok(digest)) = (salt, digest) else {
-            return Err(std::io::Error::other(random::NoRandomness));
+        Ok(Self { shared, params, dummy: OnceLock::new() })
+    }
+
+    /// A hash that nobody knows a password for, and that costs exactly what a real one costs. Made
+    /// when it is needed first, so that no start waits for randomness.
+    fn dummy(&self) -> Result<StoredHash, HashingError> {
+        if let Some(dummy) = self.dummy.get() {
+            return Ok(dummy.clone());
+        }
+        let (Ok(salt), Ok(digest)) = (random::bytes::<16>(), random::bytes::<32>()) else {
+            return Err(HashingError::Failed);
         };
-        // Nobody knows a password for it, and it costs exactly what a real one costs.
-        let dummy = StoredHash::argon2id(params, salt.split_at(16).0, &digest);
-        Ok(Self { shared, params, dummy })
+        let made = StoredHash::argon2id(self.params, &salt, &digest);
+        Ok(self.dummy.get_or_init(|| made).clone())
     }
 
     /// The parameters of new hashes.
@@ -120,7 +129,7 @@ impl Hashing {
         stored: Option<StoredHash>,
     ) -> Result<bool, HashingError> {
         let known = stored.is_some();
-        let stored = stored.unwrap_or_else(|| self.dummy.clone());
+        let stored = stored.map_or_else(|| self.dummy(), Ok)?;
         match self.run(Work::Verify { password, stored }).await? {
             Done::Verified(equal) => Ok(equal && known),
             Done::Hashed(_) => Err(HashingError::Failed),
@@ -153,13 +162,54 @@ impl Drop for Hashing {
     }
 }
 
+/// The memory of a hashing thread.
+struct Arena<'shared> {
+    blocks: Vec<Block>,
+    growing: &'shared Mutex<()>,
+}
+
+impl Arena<'_> {
+    /// Room for so many blocks. A hash reads all over it, which is a good deal cheaper in huge
+    /// pages. A program that refuses them elsewhere gets them here: the pages that are touched
+    /// while they are allowed stay what they are.
+    fn room(&mut self, blocks: usize) -> Option<&mut [Block]> {
+        if self.blocks.len() < blocks {
+            // The permission is the whole process's: one thread after another.
+            let _turn = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+            let were_refused = refuse_huge_pages(false);
+            self.blocks.resize(blocks, Block::default());
+            refuse_huge_pages(were_refused);
+        }
+        self.blocks.get_mut(..blocks)
+    }
+}
+
+/// Refuses huge pages to this process, or allows them; whether they were refused before.
+#[cfg(target_os = "linux")]
+fn refuse_huge_pages(refuse: bool) -> bool {
+    use rustix::thread::{disable_transparent_huge_pages, transparent_huge_pages_are_disabled};
+
+    let were_refused = transparent_huge_pages_are_disabled().unwrap_or(false);
+    if were_refused != refuse
+        && let Err(error) = disable_transparent_huge_pages(refuse)
+    {
+        tracing::debug!(%error, "an arena does without huge pages");
+    }
+    were_refused
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn refuse_huge_pages(_: bool) -> bool {
+    false
+}
+
 /// A hashing thread.
 fn work(shared: &Shared) {
     // Linux counts niceness per thread. Being refused it costs isolation, never correctness.
     if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::debug!(%error, "hashing threads run at the usual priority");
     }
-    let mut arena: Vec<Block> = Vec::new();
+    let mut arena = Arena { blocks: Vec::new(), growing: &shared.growing };
     while let Some(job) = next(shared, &mut arena) {
         if job.reply.is_closed() {
             continue;
@@ -175,7 +225,7 @@ fn work(shared: &Shared) {
 }
 
 /// Waits for the next job; `None` when the pool is closed. An idle thread frees its arena.
-fn next(shared: &Shared, arena: &mut Vec<Block>) -> Option<Job> {
+fn next(shared: &Shared, arena: &mut Arena<'_>) -> Option<Job> {
     let mut queue = shared.lock();
     loop {
         if let Some(job) = queue.jobs.pop_front() {
@@ -184,7 +234,7 @@ fn next(shared: &Shared, arena: &mut Vec<Block>) -> Option<Job> {
         if queue.closed {
             return None;
         }
-        if arena.is_empty() {
+        if arena.blocks.is_empty() {
             queue = shared.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
@@ -192,12 +242,12 @@ fn next(shared: &Shared, arena: &mut Vec<Block>) -> Option<Job> {
         let (guard, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         queue = guard;
         if timeout.timed_out() && queue.jobs.is_empty() {
-            *arena = Vec::new();
+            arena.blocks = Vec::new();
         }
     }
 }
 
-fn compute(work: Work, arena: &mut Vec<Block>) -> Result<Done, HashingError> {
+fn compute(work: Work, arena: &mut Arena<'_>) -> Result<Done, HashingError> {
     match work {
         Work::Hash { password, params, salt } => {
             let digest = argon2id(password.as_bytes(), params, &salt, (32, arena))?;
@@ -223,15 +273,11 @@ fn argon2id(
     password: &[u8],
     params: Argon2Params,
     salt: &[u8],
-    (length, arena): (usize, &mut Vec<Block>),
+    (length, arena): (usize, &mut Arena<'_>),
 ) -> Result<Vec<u8>, HashingError> {
     let params = Params::new(params.m_kib, params.t, params.p, Some(length))
         .map_err(|_| HashingError::Failed)?;
-    let blocks = params.block_count();
-    if arena.len() < blocks {
-        arena.resize(blocks, Block::default());
-    }
-    let memory = arena.get_mut(..blocks).ok_or(HashingError::Failed)?;
+    let memory = arena.room(params.block_count()).ok_or(HashingError::Failed)?;
     let mut digest = vec![0; length];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(password, salt, &mut digest, memory)

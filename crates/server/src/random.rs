@@ -1,10 +1,11 @@
-//! The one place that draws randomness: the operating system's, through aws-lc.
+//! The one place that draws randomness. Whatever has to be secret comes from aws-lc, which mixes
+//! the operating system's with its own; ids, which have to be unique, come from the system alone.
 
 use std::cell::RefCell;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use munjigi_core::id::{EventId, GrantId, RequestId, SessionId, TokenId, UserId};
+use munjigi_core::id::{EventId, GrantId, OutboxId, RequestId, SessionId, TokenId, UserId};
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
 use thiserror::Error;
@@ -20,6 +21,19 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(bytes)
+}
+
+/// Lets aws-lc gather the entropy of its generator, on a thread of its own: that takes 25 ms of one
+/// core, and whoever draws first waits for it. Nothing that a start has to do needs it.
+pub fn prepare() {
+    let gathering = std::thread::Builder::new().name("randomness".to_owned()).spawn(|| {
+        if bytes::<1>().is_err() {
+            tracing::error!("{NoRandomness}");
+        }
+    });
+    if let Err(error) = gathering {
+        tracing::debug!(%error, "no thread: whoever draws first gathers the entropy");
+    }
 }
 
 /// How many random bytes a thread draws at a time for ids.
@@ -38,10 +52,11 @@ thread_local! {
 
 /// Ten random bytes for an id. A draw costs more than all the rest of an id, so a thread draws for
 /// a hundred of them at a time; no byte is used twice.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that draws randomness")]
 fn for_id() -> Result<[u8; 10], NoRandomness> {
     DRAWN_FOR_IDS.with_borrow_mut(|drawn| {
         if drawn.used >= DRAWN {
-            drawn.bytes = bytes()?;
+            getrandom::fill(&mut drawn.bytes).map_err(|_| NoRandomness)?;
             drawn.used = 0;
         }
         let next = drawn.bytes.get(drawn.used..).and_then(<[u8]>::first_chunk::<10>);
@@ -79,6 +94,11 @@ pub fn request_id(now: Timestamp) -> Result<RequestId, NoRandomness> {
 /// A new event id.
 pub fn event_id(now: Timestamp) -> Result<EventId, NoRandomness> {
     for_id().map(|random| EventId::from_parts(now, random))
+}
+
+/// A new id of something that is to be sent.
+pub fn outbox_id(now: Timestamp) -> Result<OutboxId, NoRandomness> {
+    for_id().map(|random| OutboxId::from_parts(now, random))
 }
 
 /// A secret of 256 random bits behind a prefix, of `[A-Za-z0-9_-]` only: no place that it is

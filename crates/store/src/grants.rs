@@ -148,7 +148,7 @@ pub fn advance(
     let generation = grant.generation;
     let next = grant.advanced(lifetimes, now);
     // RFC 6749 §6, RFC 9700 §4.14.2: of all who present a token at most one moves the grant on.
-    tx.exec_one(
+    tx.push_one(
         "UPDATE grant_ SET generation = $4, rotated_at = $5, idle_expires_at = $6
          WHERE user_id = $1 AND id = $2 AND generation = $3 AND revoked_at IS NULL",
         params![

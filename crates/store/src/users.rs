@@ -212,6 +212,11 @@ pub fn list(
     Ok(page.cut(users, |user| (user.created_at, user.id)))
 }
 
+/// Whether there is anybody: looks at one row, where counting reads an index from end to end.
+pub fn is_anybody(tx: &mut ReadTx<'_>) -> Result<bool> {
+    Ok(tx.find_row("SELECT id FROM user_ LIMIT 1", params![])?.is_some())
+}
+
 /// How many people there are.
 pub fn count(tx: &mut ReadTx<'_>) -> Result<i64> {
     let row = tx.find_row("SELECT COUNT(*) FROM user_", params![])?;

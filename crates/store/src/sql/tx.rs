@@ -18,6 +18,10 @@ pub(super) trait Session {
     /// Runs a statement whose result nobody reads, at the latest with the commit.
     fn push(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()>;
 
+    /// Runs a statement that has to change exactly one row, at the latest with the commit, which
+    /// fails if it did not.
+    fn push_one(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()>;
+
     /// Asks the database whether it understands a statement.
     #[cfg(feature = "testing")]
     fn check(&mut self, sql: &str) -> Result<()>;
@@ -126,6 +130,17 @@ impl<'session> Tx<'session> {
     pub fn push(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()> {
         self.0.still_good()?;
         let pushed = self.0.session.push(sql, params);
+        self.0.note(pushed)?;
+        self.0.changed = self.0.changed.saturating_add(1);
+        Ok(())
+    }
+
+    /// Like [`exec_one`](Self::exec_one) for the last statement of a closure: on PostgreSQL it
+    /// travels with the commit, which it turns into a rollback if it lost. The closure is run again
+    /// then, just the same.
+    pub fn push_one(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()> {
+        self.0.still_good()?;
+        let pushed = self.0.session.push_one(sql, params);
         self.0.note(pushed)?;
         self.0.changed = self.0.changed.saturating_add(1);
         Ok(())

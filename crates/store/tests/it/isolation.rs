@@ -141,6 +141,37 @@ each_backend! {
         assert_eq!(answer, Err(Wrapped(StoreError::Conflict)));
         assert_eq!(runs.load(Ordering::Relaxed), 20);
     }
+
+    /// What travels with the commit decides there: nothing of a run that lost is kept.
+    async fn a_guarded_statement_at_the_end_undoes_a_run_that_lost(database) {
+        let store = open(&database).await;
+        let runs = std::sync::Arc::new(AtomicU32::new(0));
+        let counted = std::sync::Arc::clone(&runs);
+        let answer: Result<(), Wrapped> = store.write(move |tx| {
+            let run = counted.fetch_add(1, Ordering::Relaxed);
+            let sql = "UPDATE doctor SET on_call = on_call + 1 WHERE id = 1";
+            tx.push(sql, params![])?;
+            let sql = "UPDATE ticket SET generation = 9 WHERE id = 1 AND generation = $1";
+            tx.push_one(sql, params![if run < 3 { 7 } else { 0 }])?;
+            Ok(Committed::new((), Audit::Routine("test")))
+        }).await;
+        assert_eq!(answer, Ok(()));
+        assert_eq!(runs.load(Ordering::Relaxed), 4);
+        let read = |sql| store.read(move |tx| number(tx, sql));
+        assert_eq!(read("SELECT on_call FROM doctor WHERE id = 1").await, Ok(2));
+        assert_eq!(read("SELECT generation FROM ticket WHERE id = 1").await, Ok(9));
+    }
+
+    async fn a_guarded_statement_at_the_end_may_not_change_two_rows(database) {
+        let store = open(&database).await;
+        let answer: Result<(), Wrapped> = store.write(|tx| {
+            tx.push_one("UPDATE doctor SET on_call = 0", params![])?;
+            Ok(Committed::new((), Audit::Routine("test")))
+        }).await;
+        assert_eq!(answer, Err(Wrapped(StoreError::Conflict)));
+        let on_call = "SELECT COUNT(*) FROM doctor WHERE on_call = 1";
+        assert_eq!(store.read(move |tx| number(tx, on_call)).await, Ok(2));
+    }
 }
 
 /// A caller's own error, of which the executor knows only how it is made.

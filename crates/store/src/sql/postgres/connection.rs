@@ -32,6 +32,8 @@ pub(super) struct Connection {
     runtime: Runtime,
     client: Client,
     compiled: HashMap<&'static str, Statement>,
+    /// The same for statements that fail when they do not change exactly one row.
+    guarded: HashMap<&'static str, Statement>,
     /// Time spent waiting for the server, so that it is not held against a closure.
     pub(super) waited: Duration,
 }
@@ -70,7 +72,13 @@ impl Connection {
             _ => None,
         });
         check_settings(settings)?;
-        Ok(Self { runtime, client, compiled: HashMap::new(), waited: Duration::ZERO })
+        Ok(Self {
+            runtime,
+            client,
+            compiled: HashMap::new(),
+            guarded: HashMap::new(),
+            waited: Duration::ZERO,
+        })
     }
 
     /// Whether the server has hung up, as far as is known.
@@ -85,6 +93,20 @@ impl Connection {
         }
         let statement = self.compile_once(sql)?;
         self.compiled.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// The statement inside another one, which divides by zero ([`explain`]: a conflict) when not
+    /// exactly one row was changed: nobody has to look before the commit.
+    pub(super) fn compile_guarded(&mut self, sql: &'static str) -> Result<Statement, Failure> {
+        if let Some(statement) = self.guarded.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.compile_once(&format!(
+            "/* one row */ WITH changed AS ({sql} RETURNING 1)
+             SELECT 1 / CASE WHEN COUNT(*) = 1 THEN 1 ELSE 0 END FROM changed"
+        ))?;
+        self.guarded.insert(sql, statement.clone());
         Ok(statement)
     }
 

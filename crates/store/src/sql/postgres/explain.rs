@@ -26,6 +26,10 @@ pub(super) fn explain(error: &Error) -> Failure {
     if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED {
         return Failure::Statement(StoreError::Conflict);
     }
+    // No statement divides but those that are to fail when they do not change exactly one row.
+    if *code == SqlState::DIVISION_BY_ZERO {
+        return Failure::Statement(StoreError::Conflict);
+    }
     if *code == SqlState::UNIQUE_VIOLATION {
         return Failure::Statement(unique(db));
     }

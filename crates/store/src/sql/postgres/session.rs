@@ -177,6 +177,14 @@ impl Session for PostgresSession<'_> {
         Ok(())
     }
 
+    fn push_one(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()> {
+        let compiled = self.connection.compile_guarded(sql);
+        let statement = compiled.map_err(|failure| self.note(failure))?;
+        fit(&statement, &params)?;
+        self.pushed.push(Request::Count(statement, params));
+        Ok(())
+    }
+
     #[cfg(feature = "testing")]
     fn check(&mut self, sql: &str) -> Result<()> {
         let compiled = self.connection.compile_once(sql);

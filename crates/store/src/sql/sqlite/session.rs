@@ -71,6 +71,10 @@ impl Session for SqliteSession<'_> {
         self.exec(sql, params).map(drop)
     }
 
+    fn push_one(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()> {
+        if self.exec(sql, params)? == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    }
+
     #[cfg(feature = "testing")]
     fn check(&mut self, sql: &str) -> Result<()> {
         let statement = self.connection.prepare(sql).map_err(explain)?;
