@@ -54,14 +54,14 @@ impl Assertion {
         if text("iss") != client_id || text("sub") != client_id {
             return Err(refuse("iss and sub of the assertion must be the client_id"));
         }
-        // rfc7523bis §4: "The JWT MUST contain an aud claim whose value is the issuer identifier of
-        // the authorization server as its sole value", as a string: an array, or the address of an
-        // endpoint, lets another server use the assertion here.
+        // rfc7523bis: the issuer identifier of the authorization server is the sole audience, and
+        // a string. An array, or the address of an endpoint, lets another server that the client
+        // talks to use the assertion here.
         if text("aud") != Some(presented.issuer) {
             return Err(refuse("aud of the assertion must be the issuer, as one string"));
         }
         let expires_at = check_times(claims, presented.now)?;
-        // rfc7523bis §4 with RFC 7523 §3, 7: it is what makes an assertion good once.
+        // RFC 7523 §3, 7: it is what makes an assertion good once.
         let jti = text("jti").filter(|jti| (1..=MAX_JTI_BYTES).contains(&jti.len()));
         let jti = jti.ok_or(refuse("jti of the assertion must have 1 to 255 bytes"))?;
         Ok(Self { jti: jti.to_owned(), expires_at })

@@ -8,7 +8,7 @@ use crate::oidc::claims_request::ClaimsRequest;
 use crate::secret::constant_time_eq;
 use crate::time::{Span, Timestamp};
 
-/// How long a code may wait to be redeemed. RFC 6749 §4.1.2 allows ten minutes, FAPI 2.0 §5.3.2.1
+/// How long a code may wait to be redeemed. RFC 6749 §4.1.2 allows ten minutes, FAPI 2.0 §5.3.2.2
 /// one.
 pub const CODE_TTL: Span = Span::from_seconds(60);
 
@@ -105,8 +105,8 @@ impl Code {
 
     /// What does not fit. PK-04 of the attack kit: a code in the wrong hands gets no second try.
     fn misuse(&self, redemption: &Redemption<'_>) -> Option<&'static str> {
-        // RFC 6749 §4.1.3: "ensure that the authorization code was issued to the authenticated
-        // confidential client, or, if the client is public, to client_id in the request".
+        // RFC 6749 §4.1.3: the code was issued to the client that was authenticated, or, if it is
+        // public, to the `client_id` of the request.
         if self.client_id != *redemption.client_id {
             return Some("the code was issued to another client");
         }

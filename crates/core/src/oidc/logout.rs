@@ -221,8 +221,8 @@ mod tests {
         assert_eq!(nobody, SignedOut::Nobody(Onward::Client(BYE)));
     }
 
-    /// RU-09 of the attack kit; oidcc-rp-initiated-logout-no-id-token-hint, -modified-id-token-hint,
-    /// -bad-id-token-hint, -no-params, -only-state.
+    /// RU-09 of the attack kit; oidcc-rp-initiated-logout-no-id-token-hint,
+    /// -modified-id-token-hint, -bad-id-token-hint, -no-params, -only-state.
     #[test]
     fn without_a_good_hint_the_person_is_asked_and_goes_nowhere() {
         for hint in [Hint::Absent, Hint::Bad] {

@@ -127,9 +127,9 @@ fn login(request: &AuthorizationRequest, reason: LoginReason) -> Decision {
     Decision::Login(reason)
 }
 
-/// OpenID Connect Core §3.1.2.1, `id_token_hint`: a positive answer if the person it is about is
-/// signed in, or signs in for this request; "otherwise, the Authorization Server MUST return an
-/// error, such as login_required". §5.5.1: the same for a `sub` with a value.
+/// OpenID Connect Core §3.1.2.1, `id_token_hint`: a positive answer only if the person it is about
+/// is signed in, or signs in for this request; else an error such as `login_required`. §5.5.1: the
+/// same for a `sub` with a value.
 fn wrong_person(
     request: &AuthorizationRequest,
     around: &Surroundings<'_>,
