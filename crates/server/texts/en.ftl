@@ -43,8 +43,8 @@ complaint-user-code = We don't know this code, or its time is up. Look at the de
 
 # Signing in
 login-title = Sign in
-login-client = to continue to { $client }
-login-account = to see your account
+login-client = To continue to { $client }
+login-account = To see your account
 login-again = Please enter your password again, so that we know it's still you.
 login-no-account = No account yet?
 login-sign-up = Create one
@@ -243,6 +243,7 @@ difference-registered = Registered
 difference-dev = You see this because the server runs in development. Register exactly what came, or send exactly what is registered.
 difference-no-uri = what came is not an absolute URI
 difference-spelling = same meaning, other spelling: every character counts
+difference-none = (none)
 difference-scheme = the scheme is { $got }, not { $own }
 difference-host = the host is { $got }, not { $own }
 difference-port = the port is { $got }, not { $own }

@@ -223,6 +223,7 @@ difference-registered = 등록된 주소
 difference-dev = 개발 모드라서 보이는 내용이에요. 받은 주소를 그대로 등록하거나, 등록된 주소를 그대로 보내 주세요.
 difference-no-uri = 받은 주소가 절대 URI가 아니에요
 difference-spelling = 뜻은 같지만 표기가 달라요. 글자 하나까지 같아야 해요
+difference-none = (없음)
 difference-scheme = 스킴이 달라요. 등록: { $own }, 받음: { $got }
 difference-host = 호스트가 달라요. 등록: { $own }, 받음: { $got }
 difference-port = 포트가 달라요. 등록: { $own }, 받음: { $got }

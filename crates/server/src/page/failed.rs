@@ -1,4 +1,4 @@
-//! The page for what cannot go on. It says what happened and what to do, and the id by which whoever
+//! The page for what cannot go on: what happened, what to do, and the id by which whoever
 //! runs this finds the rest; nothing of the request stands on it (RU-01 of the attack kit). Only in
 //! `dev` it shows how a redirect URI differs from the registered ones.
 

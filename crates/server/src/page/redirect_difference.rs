@@ -57,7 +57,8 @@ fn differences(frame: &Frame, received: &str, registered: &str) -> Vec<String> {
     let differ = parts.into_iter().filter(|(_, got, own)| got != own);
     let mut found: Vec<_> = differ
         .map(|(id, got, own)| {
-            let shown = |part: Option<String>| part.unwrap_or_else(|| "–".to_owned());
+            let shown =
+                |part: Option<String>| part.unwrap_or_else(|| frame.text("difference-none"));
             frame.locale.text_of(id, &[("got", &shown(got)), ("own", &shown(own))])
         })
         .collect();
