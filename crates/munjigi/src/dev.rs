@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use munjigi_server::config::LogFormat;
+use munjigi_server::config::{LogFormat, exposed, is_exposed};
 use munjigi_server::{
     App, Clock, Config, EncryptionKey, Failure, Mode, demo, jobs, router, serve as server,
 };
@@ -81,6 +81,10 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         (DatabaseUrl::SqliteMemory, key.to_string())
     } else {
         let key = kept_key(&args.data)?;
+        let file = args.data.join(KEY);
+        if is_exposed(&file) {
+            tracing::warn!("{}", exposed(&file));
+        }
         (DatabaseUrl::SqliteFile(args.data.join(DATABASE)), key)
     };
     let key = EncryptionKey::parse(&key).map_err(|error| {

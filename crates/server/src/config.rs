@@ -53,6 +53,9 @@ pub struct ConfigFile {
     log: LogSection,
     /// Takes plain HTTP on an address that others can reach, without a proxy in front.
     danger_plain_http: Option<bool>,
+    /// Variables of the environment that look like ours and are none: no key of the file.
+    #[serde(skip)]
+    strays: Vec<Mistake>,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -100,6 +103,10 @@ pub const KEYS: &[&str] = &[
     "log.format",
     "danger_plain_http",
 ];
+
+/// Variables of ours that are no key of the file: the log's filter, what tells the verifier's test
+/// issuer where it runs, and whom the planner of the examples is.
+const OTHER_VARIABLES: [&str; 3] = ["MUNJIGI_LOG", "MUNJIGI_ENV", "MUNJIGI_AUDIENCE"];
 
 /// What the server runs on.
 #[derive(Clone, Debug)]
@@ -152,22 +159,27 @@ impl ConfigFile {
     pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Result<Self, Vec<Mistake>> {
         let mut table: toml::Table =
             text.parse().map_err(|error| vec![unreadable(text, &error)])?;
-        let unknown = unknown_keys(&table);
+        let (unknown, strays) = (unknown_keys(&table), unknown_variables(environment));
         if !unknown.is_empty() {
-            return Err(unknown);
+            return Err(unknown.into_iter().chain(strays).collect());
         }
         for key in KEYS {
-            let name = format!("MUNJIGI_{}", key.replace('.', "_").to_uppercase());
-            if let Some(value) = environment.get(&name) {
+            if let Some(value) = environment.get(&variable(key)) {
                 overlay(&mut table, key, value);
             }
         }
-        table.try_into().map_err(|error: toml::de::Error| vec![mistake("", error.message())])
+        match table.try_into() {
+            Ok(file) => Ok(Self { strays, ..file }),
+            Err(error) => {
+                let error: toml::de::Error = error;
+                Err([mistake("", error.message())].into_iter().chain(strays).collect())
+            }
+        }
     }
 
     /// What the server runs on; or all mistakes at once, so that a person fixes them in one go.
     pub fn check(self, mode: Mode) -> Result<Config, Vec<Mistake>> {
-        let mut mistakes = Vec::new();
+        let mut mistakes = self.strays.clone();
         let mut note = |result: Result<(), Mistake>| {
             if let Err(found) = result {
                 mistakes.push(found);
@@ -176,7 +188,7 @@ impl ConfigFile {
         let issuer = keep(&mut note, check_issuer(self.issuer.as_deref()));
         let listen = keep(&mut note, check_listen(self.listen.as_deref()));
         let database = keep(&mut note, self.check_database());
-        let encryption_key = keep(&mut note, self.check_encryption_key());
+        let encryption_key = keep(&mut note, self.check_encryption_key(mode));
         let trusted = keep(&mut note, check_networks(&self.proxy.trusted));
         let access_ttl = keep(&mut note, check_access_ttl(self.token.access_ttl.as_deref()));
         if let (Some(listen), Some(trusted)) = (listen, &trusted) {
@@ -224,7 +236,7 @@ impl ConfigFile {
         })
     }
 
-    fn check_encryption_key(&self) -> Result<EncryptionKey, Mistake> {
+    fn check_encryption_key(&self, mode: Mode) -> Result<EncryptionKey, Mistake> {
         let key = "keys.encryption_key_file";
         let text = match (&self.keys.encryption_key, &self.keys.encryption_key_file) {
             (Some(_), Some(_)) => {
@@ -232,7 +244,13 @@ impl ConfigFile {
                 return Err(mistake(key, message));
             }
             (Some(text), None) => Zeroizing::new(text.clone()),
-            (None, Some(path)) => read_secret(key, path)?,
+            (None, Some(path)) => {
+                let text = read_secret(key, path)?;
+                if mode == Mode::Serve && is_exposed(path) {
+                    return Err(mistake(key, exposed(path)));
+                }
+                text
+            }
             (None, None) => {
                 return Err(mistake(
                     key,
@@ -335,6 +353,37 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) {
             }
         }
     }
+}
+
+/// The variable of the environment that stands for a key of the file.
+fn variable(key: &str) -> String {
+    format!("MUNJIGI_{}", key.replace('.', "_").to_uppercase())
+}
+
+/// A misspelt variable would silently mean the default, like a misspelt key.
+fn unknown_variables(environment: &BTreeMap<String, String>) -> Vec<Mistake> {
+    let known: Vec<String> = KEYS.iter().map(|key| variable(key)).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).chain(OTHER_VARIABLES).collect();
+    let strays = environment
+        .keys()
+        .filter(|name| name.starts_with("MUNJIGI_") && !known.contains(&name.as_str()));
+    let strays = strays.map(|name| {
+        let hint = nearest(name, &known).map(|near| format!("; did you mean `{near}`?"));
+        mistake(name, format!("there is no such variable{}", hint.unwrap_or_default()))
+    });
+    strays.collect()
+}
+
+/// Whether others than its owner may read a file.
+pub fn is_exposed(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o077 != 0)
+}
+
+/// What to do about a file with a key that others can read.
+pub fn exposed(path: &Path) -> String {
+    let path = path.display();
+    format!("others can read {path}, which opens every key; say `chmod 400 {path}`")
 }
 
 fn read_secret(key: &str, path: &Path) -> Result<Zeroizing<String>, Mistake> {

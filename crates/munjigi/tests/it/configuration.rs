@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, set_mode};
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -34,6 +34,57 @@ fn every_mistake_is_told_at_once_and_the_exit_code_is_six() {
     sandbox.write("typo.toml", "isuer = \"https://auth.example\"\n");
     sandbox.run(&["config", "check", "--config", "typo.toml"]).fails(6, "did you mean `issuer`?");
     sandbox.run(&["config", "check", "--config", "nowhere.toml"]).fails(2, "cannot read nowhere");
+}
+
+/// Whoever reads the key-encryption key can open every signing key of a stolen database.
+#[test]
+fn a_key_file_that_others_can_read_is_refused() {
+    let sandbox = Sandbox::new();
+    let file = "issuer = \"https://auth.example\"\nkeys.encryption_key_file = \"munjigi.key\"\n";
+    sandbox.write("munjigi.toml", file);
+    let key = sandbox.write("munjigi.key", KEY);
+    for mode in [0o600, 0o400] {
+        set_mode(&key, mode);
+        assert_eq!(sandbox.run(&["config", "check"]).code, 0, "{mode:o}");
+    }
+    for mode in [0o640, 0o604, 0o644, 0o620] {
+        set_mode(&key, mode);
+        sandbox.run(&["config", "check"]).fails(6, "others can read munjigi.key");
+        sandbox.run(&["serve"]).fails(2, "chmod 400 munjigi.key");
+    }
+}
+
+/// A variable that is misspelt would silently mean the default.
+#[test]
+fn a_misspelt_variable_is_told_with_all_other_mistakes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("munjigi.toml", "listen = \"x\"\n");
+    let run = |args: &[&str], code: i32| {
+        let mut command = sandbox.command(args);
+        command.env("MUNJIGI_ISUER", "https://a.example").env("MUNJIGI_DATABSE", "sqlite:x.db");
+        command.env("MUNJIGI_LOG", "info").env("MUNJIGI_NOTHING_LIKE_IT", "1");
+        let done = command.output().unwrap();
+        assert_eq!(done.status.code(), Some(code));
+        String::from_utf8(done.stderr).unwrap() + &String::from_utf8(done.stdout).unwrap()
+    };
+    for (args, code) in [(vec!["config", "check"], 6), (vec!["serve"], 2)] {
+        let said = run(&args, code);
+        for part in [
+            "MUNJIGI_ISUER: there is no such variable; did you mean `MUNJIGI_ISSUER`?",
+            "did you mean `MUNJIGI_DATABASE`?",
+            "MUNJIGI_NOTHING_LIKE_IT: there is no such variable\n",
+            "issuer: is missing",
+            "listen: ",
+        ] {
+            assert!(said.contains(part), "{part:?} is not in {said}");
+        }
+        assert!(!said.contains("MUNJIGI_LOG"), "{said}");
+    }
+    let shown = run(&["config", "check", "--output", "json"], 6);
+    assert!(shown.contains(r#""key":"MUNJIGI_DATABSE""#), "{shown}");
+    // Every key of the file is a variable, too.
+    let file = sandbox.command(&["config", "check"]).env("MUNJIGI_PROXY_TRUSTED", "x").output();
+    assert!(!String::from_utf8(file.unwrap().stderr).unwrap().contains("no such variable"));
 }
 
 #[test]
