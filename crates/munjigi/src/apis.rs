@@ -6,7 +6,7 @@ use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Audience, parse_audience};
 use munjigi_core::time::Span;
 use munjigi_server::config::parse_span;
-use munjigi_server::operate::apis::NewApi;
+use munjigi_server::operate::apis::{ApiChange, NewApi};
 use munjigi_server::registry::{parse_name, show_api};
 use munjigi_token::Algorithm;
 
@@ -37,6 +37,20 @@ enum Verb {
     },
     /// Register an API
     Create(Create),
+    /// Change an API: only what is said
+    Update(Update),
+    /// Disable an API: no token is issued for it from then on
+    Disable {
+        /// The audience of its tokens
+        #[arg(value_parser = parse_audience)]
+        audience: Audience,
+    },
+    /// Enable a disabled API again
+    Enable {
+        /// The audience of its tokens
+        #[arg(value_parser = parse_audience)]
+        audience: Audience,
+    },
     /// Delete an API: no token is issued for it any more
     Delete {
         /// The audience of its tokens
@@ -65,6 +79,36 @@ struct Create {
     /// What its tokens are signed with
     #[arg(long, value_name = "ALGORITHM", default_value = "ES256", value_parser = algorithm())]
     algorithm: Algorithm,
+
+    /// The client as which it asks whether a token is good (RFC 7662)
+    #[arg(long, value_name = "ID")]
+    client_id: Option<ClientId>,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// The audience of its tokens, which stays
+    #[arg(value_parser = parse_audience)]
+    audience: Audience,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Change {
+    /// What people call it
+    #[arg(long, value_parser = parse_name)]
+    name: Option<String>,
+
+    /// How long its tokens live, such as `5m`; from 1s to 1h
+    #[arg(long, value_name = "TIME", value_parser = access_ttl)]
+    access_ttl: Option<Span>,
+
+    /// What its tokens are signed with
+    #[arg(long, value_name = "ALGORITHM", value_parser = algorithm())]
+    algorithm: Option<Algorithm>,
 
     /// The client as which it asks whether a token is good (RFC 7662)
     #[arg(long, value_name = "ID")]
@@ -108,6 +152,13 @@ pub async fn run(args: ApisArgs, output: Output) -> Result<(), Stop> {
             let name = name.unwrap_or_else(|| audience.clone());
             operator.create_api(NewApi { audience, name, access_ttl, algorithm, client_id }).await
         }
+        Verb::Update(Update { audience, change }) => {
+            let Change { name, access_ttl, algorithm, client_id } = change;
+            let change = ApiChange { name, access_ttl, algorithm, client_id };
+            operator.update_api(audience, change).await
+        }
+        Verb::Disable { audience } => operator.disable_api(audience).await,
+        Verb::Enable { audience } => operator.enable_api(audience).await,
         Verb::Delete { audience, yes } => {
             confirm(&format!("No token will be issued for {audience} any more."), yes)?;
             operator.delete_api(audience).await

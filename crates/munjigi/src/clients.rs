@@ -9,7 +9,7 @@ use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::secret::Secret;
 use munjigi_server::operate::Operator;
-use munjigi_server::operate::clients::OldSecret;
+use munjigi_server::operate::clients::{ClientChange, OldSecret};
 use munjigi_server::registry::{Registration, parse_name, show_client};
 use serde_json::{Value, json};
 
@@ -38,6 +38,8 @@ enum Verb {
     Show(Which),
     /// Give a client a new secret, told once; the old one is taken for another day
     RotateSecret(RotateSecret),
+    /// Change a client: only what is said; how it proves itself stays as it was registered
+    Update(Box<Update>),
     /// Disable a client: it can do nothing from then on, and its tokens are dead
     Disable(Which),
     /// Enable a disabled client again
@@ -90,6 +92,61 @@ struct Create {
     /// It belongs to whoever runs this server: it may see passwords, and needs no consent
     #[arg(long)]
     first_party: bool,
+}
+
+#[derive(Debug, Args)]
+struct Update {
+    /// The client's id
+    id: ClientId,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Change {
+    /// What people see
+    #[arg(long, value_parser = parse_name)]
+    name: Option<String>,
+
+    /// What it may ask with, instead of what it may; say it several times for several
+    #[arg(long = "grant-type", value_name = "GRANT", value_parser = grant_type())]
+    grant_types: Option<Vec<GrantType>>,
+
+    /// Where authorization codes may be sent, instead of where they may; say it several times
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = RedirectUri::parse)]
+    redirect_uris: Option<Vec<RedirectUri>>,
+
+    /// What it may ask for: names separated by spaces
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<Scope>,
+
+    /// An API that its tokens are for, instead of those that they are for; say it several times
+    #[arg(long = "audience", value_name = "URI", value_parser = parse_audience)]
+    audiences: Option<Vec<Audience>>,
+
+    /// Whether its authorization requests carry a code challenge
+    #[arg(long, value_parser = pkce())]
+    pkce: Option<Pkce>,
+
+    /// Whether it belongs to whoever runs this server
+    #[arg(long, value_name = "YES")]
+    first_party: Option<bool>,
+}
+
+impl Change {
+    fn typed(self) -> ClientChange {
+        ClientChange {
+            name: self.name,
+            grant_types: self.grant_types.map(|grants| grants.into_iter().collect()),
+            redirect_uris: self.redirect_uris,
+            scope: self.scope,
+            audiences: self.audiences,
+            pkce: self.pkce,
+            party: self.first_party.map(|it| if it { Party::First } else { Party::Third }),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +227,7 @@ async fn one(operator: &Operator, verb: Verb) -> Result<Value, Stop> {
             confirm(&format!("This deletes {} and all its grants.", client.name), yes)?;
             operator.delete_client(id).await
         }
+        Verb::Update(update) => operator.update_client(update.id, update.change.typed()).await,
         Verb::Disable(which) => operator.disable_client(which.id).await,
         Verb::Enable(which) => operator.enable_client(which.id).await,
         Verb::Show(which) => operator.find_client(which.id).await,

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use munjigi_core::access::{Permission, RoleName};
 use munjigi_core::oauth::scope::Scope;
-use munjigi_server::operate::roles::NewRole;
+use munjigi_server::operate::roles::{NewRole, RoleChange};
 use munjigi_server::registry::show_role;
 
 use crate::database::DatabaseArgs;
@@ -32,6 +32,18 @@ enum Verb {
     },
     /// Make a role
     Create(Create),
+    /// Change what a role carries: only what is said; tokens that would say too much are dead
+    Update(Update),
+    /// Disable a role: it carries nothing from then on, and tokens that name it are dead
+    Disable {
+        /// Its name
+        name: RoleName,
+    },
+    /// Enable a disabled role again
+    Enable {
+        /// Its name
+        name: RoleName,
+    },
     /// Delete a role: whoever has it has it no longer
     Delete {
         /// Its name
@@ -60,6 +72,46 @@ struct Create {
     scope: Scope,
 }
 
+#[derive(Debug, Args)]
+struct Update {
+    /// Its name
+    name: RoleName,
+
+    #[command(flatten)]
+    change: Change,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct Change {
+    /// What it is for
+    #[arg(long)]
+    description: Option<String>,
+
+    /// What its holders may do at this server, instead of what they may; say it several times
+    #[arg(long = "permission", value_name = "PERMISSION")]
+    permissions: Option<Vec<Permission>>,
+
+    /// Nothing at this server is permitted by it any more
+    #[arg(long, conflicts_with = "permissions")]
+    no_permissions: bool,
+
+    /// Which scopes its holders may have in their tokens, instead of those that they may
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<Scope>,
+}
+
+impl Change {
+    fn typed(self) -> RoleChange {
+        let none = self.no_permissions.then(Vec::new);
+        RoleChange {
+            description: self.description,
+            permissions: self.permissions.or(none).map(|list| list.into_iter().collect()),
+            scope: self.scope,
+        }
+    }
+}
+
 /// The order in which people read a role.
 const ORDER: &[&str] =
     &["name", "description", "permissions", "scope", "created_at", "disabled_at"];
@@ -79,6 +131,9 @@ pub async fn run(args: RolesArgs, output: Output) -> Result<(), Stop> {
             let permissions = permissions.into_iter().collect();
             operator.create_role(NewRole { name, description, permissions, scope }).await
         }
+        Verb::Update(Update { name, change }) => operator.update_role(name, change.typed()).await,
+        Verb::Disable { name } => operator.disable_role(name).await,
+        Verb::Enable { name } => operator.enable_role(name).await,
         Verb::Delete { name, yes } => {
             confirm(&format!("This takes the role `{name}` from everybody who has it."), yes)?;
             operator.delete_role(name).await

@@ -29,6 +29,11 @@ enum Verb {
         /// Its new value, for example `15m`, or `open`
         value: String,
     },
+    /// Let the default of a setting hold again; servers follow within a moment
+    Reset {
+        /// Which one, as `settings list` names it
+        name: String,
+    },
 }
 
 /// Does it.
@@ -41,6 +46,11 @@ pub async fn run(args: SettingsArgs, output: Output) -> Result<(), Stop> {
         }
         Verb::Set { name, value } => {
             let before = operator.set_setting(name, value).await?;
+            let answer = json!({ "name": name, "value": value, "before": before });
+            print::one(output, &["name", "value", "before"], &answer)
+        }
+        Verb::Reset { name } => {
+            let (before, value) = operator.reset_setting(name).await?;
             let answer = json!({ "name": name, "value": value, "before": before });
             print::one(output, &["name", "value", "before"], &answer)
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use munjigi_core::access::{Role, RoleName};
 use munjigi_core::account::{Email, Password, Username};
 use munjigi_core::audit::{Event, Kind};
+use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::Api;
 use munjigi_core::oauth::client::{
     AuthMethod, Client, GrantType, Party, Pkce, SecretHash, hash_secret,
@@ -23,6 +24,8 @@ use crate::app::App;
 use crate::builtin::ADMIN_SCOPE;
 use crate::failure::Failure;
 use crate::random;
+use crate::registry::{say_changes, show_client};
+use crate::settings::MODE;
 use crate::snapshot::SELF_AUDIENCE;
 
 /// The API of `examples/planner`.
@@ -77,7 +80,7 @@ const SCOPE: &str = "openid profile email roles offline_access events:read event
 pub fn demo_clients(app: &App) -> Result<Vec<DemoClient>, Failure> {
     use GrantType::{AuthorizationCode, ClientCredentials, Password, RefreshToken};
     let issuer = &app.config.issuer;
-    let swagger = format!("{issuer}/docs/oauth2-redirect.html");
+    let swagger = format!("{issuer}{DOCS_REDIRECT}");
     let spa = ["http://localhost:3000/callback", "http://localhost:5173/callback"];
     let web = ["http://localhost:3000/callback", "http://localhost:8080/callback"];
     let mut demo = vec![
@@ -157,10 +160,52 @@ fn demo_client(
     Ok(DemoClient { client, secret: None })
 }
 
+/// What stands under [`MODE`], as JSON.
+const DEV: &str = "\"dev\"";
+
+/// Where the pages under `/docs` take codes, below the issuer.
+const DOCS_REDIRECT: &str = "/docs/oauth2-redirect.html";
+
+/// Lets the client of the pages under `/docs` follow the issuer: `dev` may listen elsewhere than
+/// when its data was made. Data that was made before it was marked as `dev`'s is marked now.
+async fn follow_issuer(app: &App) -> Result<(), Failure> {
+    let here = app.config.issuer.clone() + DOCS_REDIRECT;
+    let here = RedirectUri::parse(&here).map_err(|_| Failure::Damaged("demo redirect URI"))?;
+    let id: ClientId = "swagger".parse().map_err(|_| Failure::Damaged("demo client"))?;
+    let event = app.system_event(Kind::ClientUpdated)?.client(id.clone());
+    let (now, marked) = (app.clock.now(), app.system_event(Kind::SettingChanged)?);
+    let marked = marked.with("setting", MODE).with("to", "dev");
+    let written = app.store.write(move |tx| {
+        if settings::find(tx, MODE)?.is_some() {
+            return Ok(Committed::nothing(()));
+        }
+        settings::put(tx, MODE, DEV, now)?;
+        Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(marked.clone()))))
+    });
+    written.await?;
+    let written = app.store.write(move |tx| {
+        let Some(client) = clients::find(tx, &id)? else { return Ok(Committed::nothing(())) };
+        if client.redirect_uris.contains(&here) {
+            return Ok(Committed::nothing(()));
+        }
+        let before = show_client(&client);
+        let others = client.redirect_uris.into_iter();
+        // What somebody added by hand stays.
+        let others = others.filter(|uri| !uri.as_str().ends_with(DOCS_REDIRECT));
+        let redirect_uris = [here.clone()].into_iter().chain(others).collect();
+        let client = Client { redirect_uris, ..client };
+        clients::update(tx, &client)?;
+        let event = say_changes(event.clone(), &before, &show_client(&client));
+        Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event))))
+    });
+    written.await?;
+    app.reload().await
+}
+
 /// Writes the demo data into a database that has none yet.
 pub async fn ensure(app: &App) -> Result<(), Failure> {
     if app.store.read(users::is_anybody).await? {
-        return Ok(());
+        return follow_issuer(app).await;
     }
     let now = app.clock.now();
     let mut people = Vec::new();
@@ -232,5 +277,6 @@ fn write_rest(tx: &mut Tx<'_>, demo: &[Client], now: Timestamp) -> Result<(), St
         let events = "events:read events:write".parse().unwrap_or_default();
         roles::update(tx, &Role { scope: role.scope.with(&events), ..role })?;
     }
+    settings::put(tx, MODE, DEV, now)?;
     settings::put(tx, "default_client", "\"first-party\"", now)
 }

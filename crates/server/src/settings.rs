@@ -53,6 +53,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("default_client", "the id of a first-party client, or nothing"),
 ];
 
+/// Under this name stands `dev` in the database of a `dev` server, so that the command line shows
+/// the defaults that hold there. It is no setting: nobody sets it, and no server reads it.
+pub const MODE: &str = "mode";
+
 /// A value that a setting cannot have, or a name that no setting has.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingError {
@@ -94,6 +98,9 @@ impl Settings {
 
     /// Takes one stored setting over.
     pub fn apply(&mut self, name: &str, value: &Value) -> Result<(), SettingError> {
+        if name == MODE {
+            return Ok(());
+        }
         let (name, expected) = SETTINGS
             .iter()
             .find(|(known, _)| *known == name)

@@ -26,3 +26,9 @@ pub fn put(tx: &mut Tx<'_>, name: &str, json: &str, now: Timestamp) -> Result<()
     )?;
     counters::reference_changed(tx)
 }
+
+/// Forgets what a setting was set to; false when it was not set.
+pub fn forget(tx: &mut Tx<'_>, name: &str) -> Result<bool> {
+    let changed = tx.exec("DELETE FROM setting WHERE name = $1", params![name])?;
+    counters::reference_changed_if(tx, changed)
+}

@@ -1,11 +1,12 @@
 //! `munjigi dev`: the first five minutes.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, Server, call, mode};
+use crate::sandbox::{Sandbox, Server, call, mode, set_mode};
 
 fn texts(value: &Value) -> Vec<&str> {
     value.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
@@ -131,6 +132,52 @@ fn data_is_kept_for_the_owner_alone_and_found_again() {
     let (_, after) = server.get("/api/v1/users/me", Some(&server.token("minji", "demo-minji")));
     assert_eq!(before["id"], after["id"]);
     assert_eq!(web, server.told["clients"][0], "and so is the secret");
+}
+
+/// "Authorize" under `/docs` works wherever `dev` listens, not only where it did at first.
+#[test]
+fn the_pages_under_docs_get_their_codes_where_dev_listens_now() {
+    let sandbox = Sandbox::new();
+    let redirects = || {
+        let show = ["clients", "show", "swagger", "--output", "json", "--database"];
+        let shown = sandbox.run(&[&show[..], &["sqlite:munjigi-dev/munjigi.db"]].concat()).json();
+        shown["redirect_uris"].clone()
+    };
+    let page = "/docs/oauth2-redirect.html";
+    let mut first = sandbox.dev(&[]);
+    assert_eq!(redirects(), json!([format!("{}{page}", first.url)]));
+    assert!(first.signal("-INT").success());
+    // The port may not be given a second time.
+    let port_taken = TcpListener::bind(first.url.strip_prefix("http://").unwrap());
+
+    let second = sandbox.dev(&[]);
+
+    assert_ne!(first.url, second.url, "{port_taken:?}");
+    assert_eq!(redirects(), json!([format!("{}{page}", second.url)]));
+    let told = second.told["clients"].as_array().unwrap();
+    let swagger = told.iter().find(|it| it["client_id"] == "swagger").unwrap();
+    assert_eq!(swagger["redirect_uris"], redirects());
+}
+
+/// On a laptop it is a warning: the data is nobody's but the developer's.
+#[test]
+fn dev_warns_of_a_key_file_that_others_can_read() {
+    let sandbox = Sandbox::new();
+    drop(sandbox.dev(&[]));
+    let key = sandbox.path("munjigi-dev/encryption.key");
+    let warning = "others can read munjigi-dev/encryption.key";
+    for (mode, warns) in [(0o600, false), (0o644, true)] {
+        set_mode(&key, mode);
+        let mut child =
+            sandbox.command(&["dev", "--json", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        child.kill().unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        assert_eq!(said.contains(warning), warns, "{said}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use munjigi_store::{ReadTx, StoreError, Tx, apis};
 use munjigi_token::Algorithm;
 
 use super::{Done, OperateError, Operator, not_found};
+use crate::registry::{say_changes, show_api};
 
 /// A new API.
 #[derive(Clone, Debug)]
@@ -20,6 +21,19 @@ pub struct NewApi {
     pub access_ttl: Option<Span>,
     /// What its tokens are signed with.
     pub algorithm: Algorithm,
+    /// The client as which it asks for introspection.
+    pub client_id: Option<ClientId>,
+}
+
+/// What is changed of an API; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct ApiChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// How long its tokens live.
+    pub access_ttl: Option<Span>,
+    /// What its tokens are signed with.
+    pub algorithm: Option<Algorithm>,
     /// The client as which it asks for introspection.
     pub client_id: Option<ClientId>,
 }
@@ -51,6 +65,56 @@ impl Operator {
         self.read(look).await
     }
 
+    /// Changes an API; its next tokens are like that.
+    pub async fn update_api(
+        &self,
+        audience: Audience,
+        change: ApiChange,
+    ) -> Result<Api, OperateError> {
+        let event = self.event(Kind::ApiUpdated)?.with("audience", &audience);
+        let write = move |tx: &mut Tx<'_>| {
+            let before = found(tx, &audience)?;
+            let mut api = before.clone();
+            api.name = change.name.clone().unwrap_or(api.name);
+            api.access_ttl = change.access_ttl.or(api.access_ttl);
+            api.algorithm = change.algorithm.unwrap_or(api.algorithm);
+            api.client_id = change.client_id.clone().or(api.client_id);
+            if api == before {
+                return Ok(Done::Same(api));
+            }
+            apis::update(tx, &api).map_err(|error| refusal(error, &api))?;
+            let event = say_changes(event.clone(), &show_api(&before), &show_api(&api));
+            Ok(Done::Changed(api, event))
+        };
+        self.write(write).await
+    }
+
+    /// Disables an API: no token is issued for it from then on.
+    pub async fn disable_api(&self, audience: Audience) -> Result<Api, OperateError> {
+        let (event, now) = (self.event(Kind::ApiDisabled)?.with("audience", &audience), self.now());
+        let write = move |tx: &mut Tx<'_>| {
+            let api = found(tx, &audience)?;
+            if !apis::set_disabled(tx, &audience, Some(now))? {
+                return Ok(Done::Same(api));
+            }
+            Ok(Done::Changed(Api { disabled_at: Some(now), ..api }, event.clone()))
+        };
+        self.write(write).await
+    }
+
+    /// Enables a disabled API again.
+    pub async fn enable_api(&self, audience: Audience) -> Result<Api, OperateError> {
+        let event = self.event(Kind::ApiEnabled)?.with("audience", &audience);
+        let write = move |tx: &mut Tx<'_>| {
+            let api = found(tx, &audience)?;
+            if !apis::set_disabled(tx, &audience, None)? {
+                return Ok(Done::Same(api));
+            }
+            Ok(Done::Changed(Api { disabled_at: None, ..api }, event.clone()))
+        };
+        self.write(write).await
+    }
+
     /// Deletes an API: no token is issued for it any more.
     pub async fn delete_api(&self, audience: Audience) -> Result<Api, OperateError> {
         let event = self.event(Kind::ApiDeleted)?.with("audience", &audience);
@@ -61,6 +125,10 @@ impl Operator {
         };
         self.write(write).await
     }
+}
+
+fn found(tx: &mut ReadTx<'_>, audience: &Audience) -> Result<Api, OperateError> {
+    apis::find(tx, audience)?.ok_or_else(|| not_found("API", audience))
 }
 
 fn refusal(error: StoreError, api: &Api) -> OperateError {

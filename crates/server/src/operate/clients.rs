@@ -1,15 +1,22 @@
 //! Clients, as an operator registers, shows, changes and ends them.
 
+use std::collections::BTreeSet;
+
 use munjigi_core::audit::Kind;
 use munjigi_core::id::ClientId;
-use munjigi_core::oauth::client::{Client, SECRET_OVERLAP, SecretHash, hash_secret};
+use munjigi_core::oauth::api::Audience;
+use munjigi_core::oauth::client::{
+    Client, GrantType, Party, Pkce, SECRET_OVERLAP, SecretHash, check_registration, hash_secret,
+};
+use munjigi_core::oauth::redirect_uri::RedirectUri;
+use munjigi_core::oauth::scope::Scope;
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Span;
 use munjigi_store::{ReadTx, StoreError, Tx, clients};
 
 use super::{Done, OperateError, Operator, ending, not_found};
 use crate::random;
-use crate::registry::{Registration, RegistrationError, SECRET_PREFIX};
+use crate::registry::{Registration, RegistrationError, SECRET_PREFIX, say_changes, show_client};
 
 /// What becomes of a client's old secret when it gets a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +32,40 @@ impl OldSecret {
         match self {
             Self::Overlaps => SECRET_OVERLAP,
             Self::EndsNow => Span::default(),
+        }
+    }
+}
+
+/// What is changed of a client; what is `None` stays. How it proves itself stays in any case.
+#[derive(Clone, Debug, Default)]
+pub struct ClientChange {
+    /// What people see.
+    pub name: Option<String>,
+    /// What it may ask with.
+    pub grant_types: Option<BTreeSet<GrantType>>,
+    /// Where codes may be sent.
+    pub redirect_uris: Option<Vec<RedirectUri>>,
+    /// What it may ask for.
+    pub scope: Option<Scope>,
+    /// The APIs its tokens are for.
+    pub audiences: Option<Vec<Audience>>,
+    /// Whether a code challenge is required.
+    pub pkce: Option<Pkce>,
+    /// Whose it is.
+    pub party: Option<Party>,
+}
+
+impl ClientChange {
+    fn applied(&self, client: Client) -> Client {
+        Client {
+            name: self.name.clone().unwrap_or(client.name),
+            grant_types: self.grant_types.clone().unwrap_or(client.grant_types),
+            redirect_uris: self.redirect_uris.clone().unwrap_or(client.redirect_uris),
+            scope: self.scope.clone().unwrap_or(client.scope),
+            audiences: self.audiences.clone().unwrap_or(client.audiences),
+            pkce: self.pkce.unwrap_or(client.pkce),
+            party: self.party.unwrap_or(client.party),
+            ..client
         }
     }
 }
@@ -95,6 +136,27 @@ impl Operator {
         };
         self.write(write).await?;
         Ok(secret)
+    }
+
+    /// Changes a client. Its tokens that are out stay as they are until they expire.
+    pub async fn update_client(
+        &self,
+        id: ClientId,
+        change: ClientChange,
+    ) -> Result<Client, OperateError> {
+        let event = self.event(Kind::ClientUpdated)?.client(id.clone());
+        let write = move |tx: &mut Tx<'_>| {
+            let before = find(tx, &id)?;
+            let client = change.applied(before.clone());
+            if client == before {
+                return Ok(Done::Same(client));
+            }
+            check_registration(&client).map_err(RegistrationError::Contradiction)?;
+            clients::update(tx, &client)?;
+            let event = say_changes(event.clone(), &show_client(&before), &show_client(&client));
+            Ok(Done::Changed(client, event))
+        };
+        self.write(write).await
     }
 
     /// Disables a client: it can do nothing from then on, and its tokens are dead.

@@ -7,7 +7,7 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::{StoreError, Tx, roles};
 
 use super::{Done, OperateError, Operator, ending, not_found};
-use crate::registry::{is_builtin, say_role};
+use crate::registry::{is_builtin, say_changes, say_role, show_role};
 
 /// A new role.
 #[derive(Clone, Debug)]
@@ -20,6 +20,17 @@ pub struct NewRole {
     pub permissions: Permissions,
     /// Which scopes its holders may have in their tokens.
     pub scope: Scope,
+}
+
+/// What is changed of a role; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct RoleChange {
+    /// What it is for, for people.
+    pub description: Option<String>,
+    /// What its holders may do at this server.
+    pub permissions: Option<Permissions>,
+    /// Which scopes its holders may have in their tokens.
+    pub scope: Option<Scope>,
 }
 
 impl Operator {
@@ -51,6 +62,67 @@ impl Operator {
         self.read(move |tx| roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))).await
     }
 
+    /// Changes what a role carries. Tokens that would say too much then are dead.
+    pub async fn update_role(
+        &self,
+        name: RoleName,
+        change: RoleChange,
+    ) -> Result<Role, OperateError> {
+        let (event, now) = (self.event(Kind::RoleUpdated)?, self.now());
+        let write = move |tx: &mut Tx<'_>| {
+            let before = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
+            let mut role = before.clone();
+            role.description = change.description.clone().unwrap_or(role.description);
+            role.permissions = change.permissions.clone().unwrap_or(role.permissions);
+            role.scope = change.scope.clone().unwrap_or(role.scope);
+            if role == before {
+                return Ok(Done::Same(role));
+            }
+            if name.as_str() == "admin" {
+                return Err(stays(&name));
+            }
+            end_tokens(tx, &before, &role, now)?;
+            roles::update(tx, &role)?;
+            let event = say_role(event.clone(), &role);
+            let event = say_changes(event, &show_role(&before), &show_role(&role));
+            Ok(Done::Changed(role, event))
+        };
+        self.write(write).await
+    }
+
+    /// Disables a role: it carries nothing from then on, and tokens that name it are dead.
+    pub async fn disable_role(&self, name: RoleName) -> Result<Role, OperateError> {
+        let (event, now) = (self.event(Kind::RoleDisabled)?, self.now());
+        let write = move |tx: &mut Tx<'_>| {
+            let role = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
+            if is_builtin(&name) {
+                return Err(stays(&name));
+            }
+            if !roles::set_disabled(tx, &name, Some(now))? {
+                return Ok(Done::Same(role));
+            }
+            let event = say_role(event.clone(), &role);
+            let disabled = Role { disabled_at: Some(now), ..role.clone() };
+            end_tokens(tx, &role, &disabled, now)?;
+            Ok(Done::Changed(disabled, event))
+        };
+        self.write(write).await
+    }
+
+    /// Enables a disabled role again.
+    pub async fn enable_role(&self, name: RoleName) -> Result<Role, OperateError> {
+        let event = self.event(Kind::RoleEnabled)?;
+        let write = move |tx: &mut Tx<'_>| {
+            let role = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
+            if !roles::set_disabled(tx, &name, None)? {
+                return Ok(Done::Same(role));
+            }
+            let event = say_role(event.clone(), &role);
+            Ok(Done::Changed(Role { disabled_at: None, ..role }, event))
+        };
+        self.write(write).await
+    }
+
     /// Deletes a role: whoever had it has it no longer. The built-in ones stay, because without
     /// `admin` nobody could undo it.
     pub async fn delete_role(&self, name: RoleName) -> Result<Role, OperateError> {
@@ -58,7 +130,7 @@ impl Operator {
         let write = move |tx: &mut Tx<'_>| {
             let role = roles::find(tx, &name)?.ok_or_else(|| not_found("role", &name))?;
             if is_builtin(&name) {
-                return Err(OperateError::Conflict(format!("`{name}` is built in, and stays")));
+                return Err(stays(&name));
             }
             end_tokens(tx, &role, &Role { disabled_at: Some(now), ..role.clone() }, now)?;
             roles::delete(tx, &name)?;
@@ -67,6 +139,10 @@ impl Operator {
         };
         self.write(write).await
     }
+}
+
+fn stays(name: &RoleName) -> OperateError {
+    OperateError::Conflict(format!("`{name}` is built in, and stays"))
 }
 
 /// The end of the tokens that say more of a role than it carries from now on.

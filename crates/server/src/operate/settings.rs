@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Done, OperateError, Operator, not_found};
 use crate::config::Mode;
 use crate::failure::Failure;
-use crate::settings::{SETTINGS, SettingError, Settings};
+use crate::settings::{MODE, SETTINGS, SettingError, Settings};
 
 /// One setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct SettingShown {
     pub name: &'static str,
     /// Its value as people write it.
     pub value: String,
-    /// Whether somebody set it; the default of `serve` otherwise.
+    /// Whether somebody set it; the default of the mode in which the database is used otherwise.
     pub source: SettingSource,
     /// What its value is, for people.
     pub expected: &'static str,
@@ -65,6 +65,7 @@ impl Operator {
         let write = move |tx: &mut Tx<'_>| {
             let before = in_force(tx)?;
             let mut after = before.clone();
+            known(&name)?;
             after.apply(&name, &value)?;
             check_names(tx, &name, &after)?;
             let (was, is) = (before.show(&name), after.show(&name));
@@ -74,12 +75,37 @@ impl Operator {
         };
         self.write(write).await
     }
+
+    /// Lets the default of a setting hold again; what it was before, and what it is now.
+    pub async fn reset_setting(&self, name: &str) -> Result<(String, String), OperateError> {
+        let name = name.to_owned();
+        let event = self.event(Kind::SettingChanged)?.with("setting", &name);
+        let write = move |tx: &mut Tx<'_>| {
+            known(&name)?;
+            let was = in_force(tx)?.show(&name).unwrap_or_default();
+            if !settings::forget(tx, &name)? {
+                return Ok(Done::Same((was.clone(), was)));
+            }
+            let is = in_force(tx)?.show(&name).unwrap_or_default();
+            let event = event.clone().with("from", &was).with("to", &is);
+            Ok(Done::Changed((was, is), event))
+        };
+        self.write(write).await
+    }
 }
 
-/// The settings of the database over the defaults of `serve`.
+/// Whether there is such a setting.
+fn known(name: &str) -> Result<(), SettingError> {
+    let is_known = SETTINGS.iter().any(|(known, _)| *known == name);
+    if is_known { Ok(()) } else { Err(SettingError::Unknown(name.to_owned())) }
+}
+
+/// The settings of the database over the defaults of the mode in which it is used.
 pub(super) fn in_force(tx: &mut ReadTx<'_>) -> Result<Settings, OperateError> {
-    let mut in_force = Settings::defaults(Mode::Serve);
-    for (name, value) in settings::all(tx)? {
+    let stored = settings::all(tx)?;
+    let is_dev = stored.iter().any(|(name, value)| name == MODE && value == "\"dev\"");
+    let mut in_force = Settings::defaults(if is_dev { Mode::Dev } else { Mode::Serve });
+    for (name, value) in stored {
         let value = serde_json::from_str(&value).map_err(|_| Failure::Damaged("setting"))?;
         if let Err(error) = in_force.apply(&name, &value) {
             // Written by a newer version: the default holds here, as it does in a server.
