@@ -80,6 +80,8 @@ fn open(tx: &mut Tx<'_>, number: u64, all: u64, now: Timestamp) -> Result<()> {
         ended_at: None,
         address: None,
         user_agent: Some("munjigi-bench".to_owned()),
+        amr: "pwd".to_owned(),
+        browser: None,
     };
     sessions::insert(tx, &session)?;
     grants::insert(tx, &grant)

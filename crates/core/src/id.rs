@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+use url::Url;
 use uuid::Uuid;
 
 use crate::time::Timestamp;
@@ -137,14 +138,18 @@ timed_id!(OutboxId);
 timed_id!(RequestId);
 timed_id!(TokenId);
 
-/// The identifier of a client (RFC 6749 §2.2): 1 to 128 printable ASCII characters, no space.
+/// The identifier of a client (RFC 6749 §2.2): 1 to 128 printable ASCII characters, no space; or
+/// the https address of a document that says what the client is, of at most 512.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ClientId(String);
 
 /// A text that cannot be a client id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a client id is 1 to 128 printable ASCII characters without white space, and no UUID")]
+#[error(
+    "a client id is 1 to 128 printable ASCII characters without white space, and no UUID; or an \
+     https address with a path in its plainest form"
+)]
 pub struct ClientIdError;
 
 impl ClientId {
@@ -152,6 +157,23 @@ impl ClientId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is the address of the client's document.
+    pub fn is_address(&self) -> bool {
+        is_https(&self.0)
+    }
+}
+
+fn is_https(text: &str) -> bool {
+    text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+}
+
+/// Client ID Metadata Document §3: https, with a path; no fragment, no user information, no dot
+/// segments. Ids are compared as text, so only the form that a parser writes is one.
+fn is_address_of_document(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    url.as_str() == text && bare && url.path() != "/"
 }
 
 impl std::borrow::Borrow<str> for ClientId {
@@ -168,7 +190,11 @@ impl FromStr for ClientId {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
         // RFC 9700 §4.15.2: a client must not be able to choose an id that is a person's `sub`.
         let like_a_user = text.parse::<UserId>().is_ok();
-        if text.is_empty() || text.len() > 128 || !printable || like_a_user {
+        let (longest, fits) = match is_https(text) {
+            true => (512, is_address_of_document(text)),
+            false => (128, !like_a_user),
+        };
+        if text.is_empty() || text.len() > longest || !printable || !fits {
             return Err(ClientIdError);
         }
         Ok(Self(text.to_owned()))
@@ -214,6 +240,38 @@ mod tests {
         let user = UserId::from_random([7; 16]).to_string();
         for bad in ["", "a b", "문지기", "a\nb", &"x".repeat(129), &user] {
             assert!(bad.parse::<ClientId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_client_id_in_its_plainest_form() {
+        for good in [
+            "https://app.example/client.json",
+            "https://app.example:8443/oauth/client?v=1",
+            "https://[::1]:8443/client",
+        ] {
+            assert!(good.parse::<ClientId>().unwrap().is_address(), "{good}");
+        }
+        assert!(!"web".parse::<ClientId>().unwrap().is_address());
+        for bad in [
+            "https://app.example",
+            "https://app.example/",
+            "https://app.example/a/../client",
+            "https://app.example/./client",
+            "https://app.example/%2e%2e/client",
+            "https://app.example/client#f",
+            "https://app.example/client#",
+            "https://minji@app.example/client",
+            "https://:pw@app.example/client",
+            "https://APP.example/client",
+            "HTTPS://app.example/client",
+            "https://app.example:443/client",
+            "https://app.example\\client",
+            "https:///client",
+            "https://",
+            &format!("https://app.example/{}", "a".repeat(500)),
+        ] {
+            assert!(bad.parse::<ClientId>().is_err(), "{bad}");
         }
     }
 }

@@ -9,8 +9,9 @@ use munjigi_core::audit::{Event, Kind};
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::Api;
 use munjigi_core::oauth::client::{
-    AuthMethod, Client, GrantType, Party, Pkce, SecretHash, hash_secret,
+    AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash, hash_secret,
 };
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
@@ -156,6 +157,11 @@ fn demo_client(
         party: Party::Third,
         created_at: app.clock.now(),
         disabled_at: None,
+        metadata: Metadata::default(),
+        origin: Origin::Made,
+        used_at: None,
+        refreshed_at: None,
+        management_hash: None,
     };
     Ok(DemoClient { client, secret: None })
 }

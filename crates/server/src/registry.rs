@@ -8,8 +8,9 @@ use munjigi_core::audit::Event;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{
-    AuthMethod, Client, GrantType, Party, Pkce, SecretHash, check_registration, hash_secret,
+    AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash, check_registration, hash_secret,
 };
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::{IDENTITY_SCOPES, Scope};
 use munjigi_core::secret::Secret;
@@ -44,6 +45,8 @@ pub struct Registration {
     pub pkce: Pkce,
     /// Whose it is.
     pub party: Party,
+    /// What else is known of it.
+    pub metadata: Metadata,
 }
 
 /// Why a client cannot be registered.
@@ -64,11 +67,9 @@ impl Registration {
             Some(id) => id,
             None => random_client_id()?,
         };
-        let secret = match self.auth_method {
-            AuthMethod::None => None,
-            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => {
-                Some(random::secret(SECRET_PREFIX)?)
-            }
+        let secret = match self.auth_method.uses_secret() {
+            true => Some(random::secret(SECRET_PREFIX)?),
+            false => None,
         };
         let hash = |secret: &Secret| SecretHash {
             hash: hash_secret(&id, secret.reveal()),
@@ -88,6 +89,11 @@ impl Registration {
             party: self.party,
             created_at: now,
             disabled_at: None,
+            metadata: self.metadata,
+            origin: Origin::Made,
+            used_at: None,
+            refreshed_at: None,
+            management_hash: None,
         };
         check_registration(&client).map_err(RegistrationError::Contradiction)?;
         Ok((client, secret))
@@ -133,6 +139,8 @@ pub fn show_client(client: &Client) -> Value {
         "audiences": client.audiences,
         "pkce": client.pkce.as_str(),
         "first_party": client.party == Party::First,
+        "metadata": client.metadata,
+        "origin": client.origin.as_str(),
         "created_at": rfc3339(client.created_at),
         "disabled_at": client.disabled_at.map(rfc3339),
     })

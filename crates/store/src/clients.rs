@@ -3,7 +3,7 @@
 
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::client::{Client, SecretHash};
-use munjigi_core::time::Timestamp;
+use munjigi_core::time::{Span, Timestamp};
 
 use crate::page::{Listed, Page};
 use crate::{ReadTx, Result, Row, Tx, counters, params};
@@ -12,6 +12,17 @@ use crate::{ReadTx, Result, Row, Tx, counters, params};
 /// already.
 pub const ID_TAKEN: &str = "client.id";
 
+/// How exactly `used_at` is kept.
+pub const USED_AT_GRAIN: Span = Span::from_hours(1);
+
+/// The columns that [`from_row`] reads.
+macro_rules! client_columns {
+    () => {
+        "id, name, auth_method, grant_types, redirect_uris, scope, audiences, pkce, party, \
+         created_at, disabled_at, metadata, origin, used_at, refreshed_at, management_hash"
+    };
+}
+
 /// Adds a client with its secrets.
 ///
 /// # Errors
@@ -19,8 +30,9 @@ pub const ID_TAKEN: &str = "client.id";
 pub fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<()> {
     tx.exec(
         "INSERT INTO client (id, name, auth_method, grant_types, redirect_uris, scope, audiences,
-         pkce, party, created_at, disabled_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+         pkce, party, created_at, disabled_at, metadata, origin, used_at, refreshed_at,
+         management_hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         params![
             client.id,
             client.name,
@@ -33,6 +45,11 @@ pub fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<()> {
             client.party,
             client.created_at,
             client.disabled_at,
+            client.metadata,
+            client.origin,
+            client.used_at,
+            client.refreshed_at,
+            client.management_hash,
         ],
     )?;
     for secret in &client.secrets {
@@ -44,9 +61,7 @@ pub fn insert(tx: &mut Tx<'_>, client: &Client) -> Result<()> {
 /// The client of this id, with its secrets.
 pub fn find(tx: &mut ReadTx<'_>, id: &ClientId) -> Result<Option<Client>> {
     let row = tx.find_row(
-        "SELECT id, name, auth_method, grant_types, redirect_uris, scope, audiences, pkce, party,
-         created_at, disabled_at
-         FROM client WHERE id = $1",
+        concat!("SELECT ", client_columns!(), " FROM client WHERE id = $1"),
         params![id],
     )?;
     let Some(row) = row else { return Ok(None) };
@@ -57,12 +72,8 @@ pub fn find(tx: &mut ReadTx<'_>, id: &ClientId) -> Result<Option<Client>> {
 
 /// Every client with its secrets, by id. Two statements, however many clients there are.
 pub fn all(tx: &mut ReadTx<'_>) -> Result<Vec<Client>> {
-    let rows = tx.rows(
-        "SELECT id, name, auth_method, grant_types, redirect_uris, scope, audiences, pkce, party,
-         created_at, disabled_at
-         FROM client ORDER BY id",
-        params![],
-    )?;
+    let rows =
+        tx.rows(concat!("SELECT ", client_columns!(), " FROM client ORDER BY id"), params![])?;
     let mut clients = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
     let secrets = tx.rows(
         "SELECT client_id, hash, expires_at FROM client_secret
@@ -84,9 +95,7 @@ pub fn all(tx: &mut ReadTx<'_>) -> Result<Vec<Client>> {
 /// Clients with their secrets, by id.
 pub fn list(tx: &mut ReadTx<'_>, page: &Page<ClientId>) -> Result<Listed<Client, ClientId>> {
     let rows = tx.rows(
-        "SELECT id, name, auth_method, grant_types, redirect_uris, scope, audiences, pkce, party,
-         created_at, disabled_at
-         FROM client WHERE id > $1 ORDER BY id LIMIT $2",
+        concat!("SELECT ", client_columns!(), " FROM client WHERE id > $1 ORDER BY id LIMIT $2"),
         params![page.key().map_or("", ClientId::as_str), page.rows()],
     )?;
     let clients = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
@@ -95,11 +104,13 @@ pub fn list(tx: &mut ReadTx<'_>, page: &Page<ClientId>) -> Result<Listed<Client,
     Ok(listed)
 }
 
-/// Writes everything but the secrets, the dates and the id; false when there is no such client.
+/// Writes everything but the id, the secrets, the origin, and when it was made, used and disabled;
+/// false when there is no such client.
 pub fn update(tx: &mut Tx<'_>, client: &Client) -> Result<bool> {
     let changed = tx.exec(
         "UPDATE client SET name = $2, auth_method = $3, grant_types = $4, redirect_uris = $5,
-         scope = $6, audiences = $7, pkce = $8, party = $9
+         scope = $6, audiences = $7, pkce = $8, party = $9, metadata = $10, refreshed_at = $11,
+         management_hash = $12
          WHERE id = $1",
         params![
             client.id,
@@ -111,9 +122,36 @@ pub fn update(tx: &mut Tx<'_>, client: &Client) -> Result<bool> {
             client.audiences,
             client.pkce,
             client.party,
+            client.metadata,
+            client.refreshed_at,
+            client.management_hash,
         ],
     )?;
     counters::reference_changed_if(tx, changed)
+}
+
+/// Writes down that a client was seen, unless that was less than [`USED_AT_GRAIN`] ago. Nobody
+/// decides by it at a request, so the snapshot stays as it is.
+pub fn touch_used(tx: &mut Tx<'_>, id: &ClientId, now: Timestamp) -> Result<()> {
+    tx.push(
+        "UPDATE client SET used_at = $2 WHERE id = $1 AND (used_at IS NULL OR used_at <= $3)",
+        params![id, now, now.minus(USED_AT_GRAIN)],
+    )
+}
+
+/// Clients that no operator made and that were not seen since `before`, the oldest ids first, at
+/// most `limit`.
+pub fn list_unused_registered(
+    tx: &mut ReadTx<'_>,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<ClientId>> {
+    let rows = tx.rows(
+        "SELECT id FROM client
+         WHERE origin <> 'made' AND COALESCE(used_at, created_at) < $1 ORDER BY id LIMIT $2",
+        params![before, limit],
+    )?;
+    rows.into_iter().map(|mut row| row.take(0)).collect()
 }
 
 /// Disables a client since `disabled_at`, or enables it again (`None`); false when it was that
@@ -219,6 +257,11 @@ fn from_row(mut row: Row) -> Result<Client> {
         party: row.take(8)?,
         created_at: row.take(9)?,
         disabled_at: row.take(10)?,
+        metadata: row.take(11)?,
+        origin: row.take(12)?,
+        used_at: row.take(13)?,
+        refreshed_at: row.take(14)?,
+        management_hash: row.take(15)?,
         secrets: Vec::new(),
     })
 }

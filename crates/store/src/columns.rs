@@ -7,10 +7,13 @@ use std::net::IpAddr;
 
 use munjigi_core::access::{Permissions, RoleName};
 use munjigi_core::audit::Outcome;
-use munjigi_core::oauth::client::{AuthMethod, GrantType, Party, Pkce};
+use munjigi_core::oauth::client::{AuthMethod, GrantType, Origin, Party, Pkce};
+use munjigi_core::oauth::metadata::Metadata;
+use munjigi_core::oauth::pkce::CodeChallenge;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::revocation;
 use munjigi_core::oauth::scope::Scope;
+use munjigi_core::oidc::claims_request::ClaimsRequest;
 use serde_json::{Map, Value as Json};
 
 use crate::{FromValue, ToValue, Value};
@@ -70,6 +73,7 @@ as_word! {
     AuthMethod: AuthMethod::parse, "how a client proves itself";
     Pkce: Pkce::parse, "whether PKCE is required";
     Party: Party::parse, "whose a client is";
+    Origin: Origin::parse, "how a client came to be known";
     revocation::Kind: revocation::Kind::parse, "what is revoked";
     Outcome: outcome, "how something ended";
 }
@@ -171,6 +175,56 @@ impl ToValue for Vec<RedirectUri> {
 
 impl FromValue for Vec<RedirectUri> {
     const EXPECTED: &'static str = "a JSON array of redirect URIs";
+
+    fn from_value(value: Value) -> Result<Self, Value> {
+        from_json(value)
+    }
+}
+
+impl ToValue for CodeChallenge {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_string())
+    }
+}
+
+impl FromValue for CodeChallenge {
+    const EXPECTED: &'static str = "a code challenge";
+
+    fn from_value(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Text(text) => Self::from_stored(&text).ok_or(Value::Text(text)),
+            other => Err(other),
+        }
+    }
+}
+
+impl ToValue for ClaimsRequest {
+    fn to_value(&self) -> Value {
+        Value::Text(self.to_json())
+    }
+}
+
+impl FromValue for ClaimsRequest {
+    const EXPECTED: &'static str = "a claims request";
+
+    fn from_value(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Text(text) => Self::parse(&text).map_err(|_| Value::Text(text)),
+            other => Err(other),
+        }
+    }
+}
+
+/// A JSON object of the members that are not as by default.
+impl ToValue for Metadata {
+    fn to_value(&self) -> Value {
+        // A type whose every member can be written.
+        Value::Text(serde_json::to_string(self).unwrap_or_default())
+    }
+}
+
+impl FromValue for Metadata {
+    const EXPECTED: &'static str = "the metadata of a client";
 
     fn from_value(value: Value) -> Result<Self, Value> {
         from_json(value)

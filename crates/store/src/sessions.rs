@@ -1,6 +1,6 @@
 //! Sign-ins. Keyed by the person and the id, so that every statement stays with one person.
 
-use munjigi_core::account::user::Session;
+use munjigi_core::account::user::{BrowserHold, Session};
 use munjigi_core::id::{SessionId, UserId};
 use munjigi_core::time::{Span, Timestamp};
 
@@ -19,8 +19,8 @@ pub const MAX_LISTED: u32 = 200;
 pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
     tx.push(
         "INSERT INTO session (user_id, id, authenticated_at, created_at, used_at, expires_at,
-         ended_at, address, user_agent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         ended_at, address, user_agent, amr, cookie_hash, idle_expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         params![
             session.user_id,
             session.id,
@@ -31,6 +31,9 @@ pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
             session.ended_at,
             session.address,
             session.user_agent,
+            session.amr,
+            session.browser.map(|hold| hold.hash),
+            session.browser.map(|hold| hold.idle_expires_at),
         ],
     )
 }
@@ -39,7 +42,7 @@ pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<()> {
 pub fn find(tx: &mut ReadTx<'_>, user_id: &UserId, id: &SessionId) -> Result<Option<Session>> {
     let row = tx.find_row(
         "SELECT user_id, id, authenticated_at, created_at, used_at, expires_at, ended_at, address,
-         user_agent
+         user_agent, amr, cookie_hash, idle_expires_at
          FROM session WHERE user_id = $1 AND id = $2",
         params![user_id, id],
     )?;
@@ -55,7 +58,7 @@ pub fn list_live(
 ) -> Result<Vec<Session>> {
     let rows = tx.rows(
         "SELECT user_id, id, authenticated_at, created_at, used_at, expires_at, ended_at, address,
-         user_agent
+         user_agent, amr, cookie_hash, idle_expires_at
          FROM session WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
          ORDER BY used_at DESC, id DESC LIMIT $3",
         params![user_id, now, limit.min(MAX_LISTED)],
@@ -69,6 +72,44 @@ pub fn touch(tx: &mut Tx<'_>, user_id: &UserId, id: &SessionId, now: Timestamp) 
         "UPDATE session SET used_at = $3
          WHERE user_id = $1 AND id = $2 AND used_at <= $4 AND ended_at IS NULL",
         params![user_id, id, now, now.minus(USED_AT_GRAIN)],
+    )
+}
+
+/// Gives a browser another hold on a live session, in place of the one with `hash`: the cookie
+/// before is dead. `None` takes the session from the browser. False when somebody else was first.
+pub fn hold(
+    tx: &mut Tx<'_>,
+    (user_id, id): (&UserId, &SessionId),
+    hash: &[u8; 32],
+    next: Option<&BrowserHold>,
+) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE session SET cookie_hash = $4, idle_expires_at = $5
+         WHERE user_id = $1 AND id = $2 AND cookie_hash = $3 AND ended_at IS NULL",
+        params![
+            user_id,
+            id,
+            hash,
+            next.map(|hold| hold.hash),
+            next.map(|hold| hold.idle_expires_at),
+        ],
+    )?;
+    Ok(changed > 0)
+}
+
+/// Writes down that a browser used its session, unless that was less than [`USED_AT_GRAIN`] ago:
+/// it lives on until `idle_expires_at`.
+pub fn touch_held(
+    tx: &mut Tx<'_>,
+    (user_id, id): (&UserId, &SessionId),
+    idle_expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<u64> {
+    tx.exec(
+        "UPDATE session SET used_at = $3, idle_expires_at = $5
+         WHERE user_id = $1 AND id = $2 AND used_at <= $4 AND ended_at IS NULL
+         AND cookie_hash IS NOT NULL",
+        params![user_id, id, now, now.minus(USED_AT_GRAIN), idle_expires_at],
     )
 }
 
@@ -140,5 +181,10 @@ fn from_row(mut row: Row) -> Result<Session> {
         ended_at: row.take(6)?,
         address: row.take(7)?,
         user_agent: row.take(8)?,
+        amr: row.take(9)?,
+        browser: match (row.take(10)?, row.take(11)?) {
+            (Some(hash), Some(idle_expires_at)) => Some(BrowserHold { hash, idle_expires_at }),
+            _ => None,
+        },
     })
 }

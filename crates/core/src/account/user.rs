@@ -58,4 +58,25 @@ pub struct Session {
     pub address: Option<IpAddr>,
     /// With what it began, as the program named itself; at most 200 characters.
     pub user_agent: Option<String>,
+    /// How its owner proved who they are: names of RFC 8176, separated by spaces.
+    pub amr: String,
+    /// The browser that holds it, if it is one of our own pages'.
+    pub browser: Option<BrowserHold>,
+}
+
+/// How a browser holds a session: by a cookie, whose secret changes with every change of privilege.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BrowserHold {
+    /// The hash of the cookie's ticket.
+    pub hash: [u8; 32],
+    /// When the session dies of disuse.
+    pub idle_expires_at: Timestamp,
+}
+
+impl Session {
+    /// Whether it is over, by itself or by somebody.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let idle = self.browser.is_some_and(|hold| now >= hold.idle_expires_at);
+        self.ended_at.is_some() || now >= self.expires_at || idle
+    }
 }

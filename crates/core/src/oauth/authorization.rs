@@ -434,7 +434,8 @@ fn is_line(text: &str, max_bytes: usize) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::oauth::client::{AuthMethod, Party};
+    use crate::oauth::client::{AuthMethod, Origin, Party};
+    use crate::oauth::metadata::Metadata;
     use crate::oauth::redirect_uri::RedirectUri;
     use crate::time::Timestamp;
 
@@ -455,6 +456,11 @@ pub(crate) mod tests {
             party: Party::Third,
             created_at: Timestamp::from_millis(0),
             disabled_at: None,
+            metadata: Metadata::default(),
+            origin: Origin::Made,
+            used_at: None,
+            refreshed_at: None,
+            management_hash: None,
         }
     }
 

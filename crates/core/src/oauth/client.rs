@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::id::ClientId;
 use crate::oauth::api::Audience;
 use crate::oauth::error::{ErrorCode, OAuthRefusal};
+use crate::oauth::metadata::Metadata;
 use crate::oauth::redirect_uri::RedirectUri;
 use crate::oauth::scope::Scope;
 use crate::secret::{constant_time_eq, keyed_hash};
@@ -38,7 +39,7 @@ pub(crate) use wire_enum;
 wire_enum! {
     /// A grant that a client may use.
     GrantType {
-        /// RFC 6749 §4.1. Its endpoints come with the pages.
+        /// RFC 6749 §4.1.
         AuthorizationCode = "authorization_code",
         /// RFC 6749 §6.
         RefreshToken = "refresh_token",
@@ -46,6 +47,8 @@ wire_enum! {
         ClientCredentials = "client_credentials",
         /// RFC 6749 §4.3, for first-party clients that were given it by name.
         Password = "password",
+        /// RFC 8628 §3.4.
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
     }
 }
 
@@ -58,6 +61,18 @@ wire_enum! {
         ClientSecretBasic = "client_secret_basic",
         /// RFC 6749 §2.3.1, in the body.
         ClientSecretPost = "client_secret_post",
+        /// An assertion that it signs with a key of its own (RFC 7523 §2.2).
+        PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+impl AuthMethod {
+    /// Whether a client proves itself by a secret that this server knows, too.
+    pub const fn uses_secret(self) -> bool {
+        match self {
+            Self::ClientSecretBasic | Self::ClientSecretPost => true,
+            Self::None | Self::PrivateKeyJwt => false,
+        }
     }
 }
 
@@ -81,6 +96,18 @@ wire_enum! {
     }
 }
 
+wire_enum! {
+    /// How a client came to be known here.
+    Origin {
+        /// An operator made it.
+        Made = "made",
+        /// It registered itself (RFC 7591).
+        Registered = "registered",
+        /// Its id is the address of a document that says what it is (Client ID Metadata Document).
+        Document = "document",
+    }
+}
+
 /// A stored client secret: only its keyed hash, since it is generated with 256 random bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretHash {
@@ -99,7 +126,8 @@ pub struct Client {
     pub name: String,
     /// How it proves itself.
     pub auth_method: AuthMethod,
-    /// The secrets that are taken: none for a public client, at most two while one is rotated.
+    /// The secrets that are taken: none where its method needs none, at most two while one is
+    /// rotated.
     pub secrets: Vec<SecretHash>,
     /// What it may ask with.
     pub grant_types: BTreeSet<GrantType>,
@@ -117,6 +145,16 @@ pub struct Client {
     pub created_at: Timestamp,
     /// Since when it can do nothing.
     pub disabled_at: Option<Timestamp>,
+    /// What else is known of it.
+    pub metadata: Metadata,
+    /// How it came to be known.
+    pub origin: Origin,
+    /// When it was last seen, to within an hour.
+    pub used_at: Option<Timestamp>,
+    /// When its document was last read.
+    pub refreshed_at: Option<Timestamp>,
+    /// The hash of the token that it manages its registration with (RFC 7592).
+    pub management_hash: Option<[u8; 32]>,
 }
 
 impl Client {
@@ -183,12 +221,48 @@ pub fn check_registration(client: &Client) -> Result<(), &'static str> {
     if client.grant_types.is_empty() {
         return Err("a client has at least one grant type");
     }
+    check_proof(client)?;
+    check_origin(client)
+}
+
+/// Whether what a client proves itself with is there, and nothing else.
+fn check_proof(client: &Client) -> Result<(), &'static str> {
+    client.metadata.check().map_err(|bad| bad.expected)?;
+    let metadata = &client.metadata;
+    if client.auth_method == AuthMethod::PrivateKeyJwt && !metadata.has_keys() {
+        return Err("private_key_jwt needs jwks or jwks_uri");
+    }
+    if metadata.request_object_signing_alg.is_some() && !metadata.has_keys() {
+        return Err("request_object_signing_alg needs jwks or jwks_uri");
+    }
+    if !client.auth_method.uses_secret() && !client.secrets.is_empty() {
+        return Err("only a client that proves itself by a secret has one");
+    }
+    Ok(())
+}
+
+fn check_origin(client: &Client) -> Result<(), &'static str> {
+    if client.origin != Origin::Made && client.party == Party::First {
+        // What nobody looked at is never trusted like our own.
+        return Err("a first-party client is made by an operator");
+    }
+    // Client ID Metadata Document §3: an id that is an address belongs to who can publish there.
+    if client.id.is_address() != (client.origin == Origin::Document) {
+        return Err("a client_id that is an address is known by its document alone");
+    }
+    if client.origin == Origin::Document && client.auth_method.uses_secret() {
+        // Client ID Metadata Document §4.1: there is no way to agree on a secret.
+        return Err("a client that is known by its document has no secret");
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use munjigi_token::Algorithm;
+
     use super::*;
+    use crate::oauth::metadata::WebUri;
 
     fn confidential() -> Client {
         Client {
@@ -207,6 +281,11 @@ mod tests {
             party: Party::Third,
             created_at: Timestamp::from_millis(0),
             disabled_at: None,
+            metadata: Metadata::default(),
+            origin: Origin::Made,
+            used_at: None,
+            refreshed_at: None,
+            management_hash: None,
         }
     }
 
@@ -231,6 +310,35 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_signs_has_keys_and_no_secret() {
+        let mut client = confidential();
+        client.auth_method = AuthMethod::PrivateKeyJwt;
+        assert!(check_registration(&client).is_err());
+        client.secrets.clear();
+        assert!(check_registration(&client).is_err());
+        client.metadata.jwks_uri = WebUri::parse("https://web.example/jwks");
+        assert_eq!(check_registration(&client), Ok(()));
+        assert!(!client.is_public());
+    }
+
+    #[test]
+    fn an_address_as_id_belongs_to_its_document() {
+        let mut client = confidential();
+        client.id = "https://web.example/client".parse().unwrap();
+        assert!(check_registration(&client).is_err());
+        client.origin = Origin::Document;
+        assert!(check_registration(&client).is_err(), "nobody agreed on a secret");
+        (client.auth_method, client.secrets) = (AuthMethod::None, vec![]);
+        client.grant_types = [GrantType::RefreshToken].into();
+        assert_eq!(check_registration(&client), Ok(()));
+        client.party = Party::First;
+        assert!(check_registration(&client).is_err());
+        client = confidential();
+        client.origin = Origin::Document;
+        assert!(check_registration(&client).is_err());
+    }
+
+    #[test]
     fn registrations_that_contradict_themselves_are_refused() {
         let change = |change: fn(&mut Client)| {
             let mut client = confidential();
@@ -244,6 +352,13 @@ mod tests {
             change(|client| client.grant_types = [GrantType::AuthorizationCode].into()).is_err()
         );
         assert!(change(|client| client.grant_types.clear()).is_err());
+        assert!(change(|client| client.metadata.contacts = vec![String::new()]).is_err());
+        assert!(
+            change(|client| {
+                client.metadata.request_object_signing_alg = Some(Algorithm::Es256);
+            })
+            .is_err()
+        );
         assert!(
             change(|client| {
                 client.grant_types = [GrantType::RefreshToken].into();

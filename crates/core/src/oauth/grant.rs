@@ -171,7 +171,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::oauth::client::{AuthMethod, GrantType, Party, Pkce};
+    use crate::oauth::client::{AuthMethod, GrantType, Origin, Party, Pkce};
+    use crate::oauth::metadata::Metadata;
 
     const LIVES: Lifetimes =
         Lifetimes { idle_ttl: Span::from_days(30), replay_window: Span::from_seconds(30) };
@@ -196,6 +197,11 @@ mod tests {
             party: Party::First,
             created_at: at(0),
             disabled_at: None,
+            metadata: Metadata::default(),
+            origin: Origin::Made,
+            used_at: None,
+            refreshed_at: None,
+            management_hash: None,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod device;
 pub mod dpop;
 pub mod error;
 pub mod grant;
+pub mod metadata;
 pub mod parameters;
 pub mod pkce;
 pub mod redirect_uri;

@@ -67,7 +67,8 @@ pub fn discovery<'r>(
     scopes.extend(further.map(str::to_owned));
     let with_secret =
         vec![AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
-    let all: Vec<_> = AuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+    let mut all = vec![AuthMethod::None.as_str()];
+    all.extend(&with_secret);
     Discovery {
         issuer: issuer.to_owned(),
         token_endpoint: at("/oauth2/token"),

@@ -132,7 +132,8 @@ fn is_proved(client: &Client, presented: &Presented, context: &Context) -> bool 
             client.admits(secret.reveal(), context.now)
         }
         (Some(_), AuthMethod::None)
-        | (None, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => false,
+        | (None, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
+        | (_, AuthMethod::PrivateKeyJwt) => false,
     }
 }
 

@@ -175,6 +175,29 @@ impl Members {
         }
     }
 
+    /// An object that may be absent.
+    pub fn object<T, E: ToString>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&Map<String, Value>) -> Result<T, E>,
+    ) -> Option<Option<T>> {
+        let object = match self.object.remove(name) {
+            None | Some(Value::Null) => return Some(None),
+            Some(Value::Object(object)) => object,
+            Some(_) => {
+                self.note(name, "wrong_type", "is an object");
+                return None;
+            }
+        };
+        match parse(&object) {
+            Ok(parsed) => Some(Some(parsed)),
+            Err(error) => {
+                self.note(name, "invalid", &error.to_string());
+                None
+            }
+        }
+    }
+
     /// Notes that something is wrong with a member.
     pub fn note(&mut self, name: &str, code: &'static str, detail: &str) {
         self.errors.push(MemberError { pointer: pointer(name), code, detail: detail.to_owned() });

@@ -25,6 +25,7 @@ enum Is {
     Texts,
     Number,
     Flag,
+    Object,
 }
 
 /// A route with a JSON body, and every member that it takes.
@@ -42,6 +43,7 @@ const CLIENT: &[(&str, Is)] = &[
     ("audiences", Is::Texts),
     ("pkce", Is::Text),
     ("first_party", Is::Flag),
+    ("metadata", Is::Object),
     ("token_endpoint_auth_method", Is::Text),
     ("client_id", Is::Text),
 ];
@@ -197,6 +199,15 @@ fn wrong_values(is: Is) -> Vec<Value> {
         Is::Texts => vec![json!(7), json!(false), texts[0].clone()],
         Is::Number => vec![json!("5"), json!(1.5), json!(true), json!(-1), json!(u64::MAX)],
         Is::Flag => vec![json!(1), json!("true"), json!([]), texts[1].clone()],
+        Is::Object => {
+            return vec![
+                json!(1),
+                json!("x"),
+                json!([]),
+                json!({"jwks_uri": "javascript:alert(1)"}),
+                json!({"contacts": [7]}),
+            ];
+        }
     };
     specific.into_iter().chain(others).collect()
 }
@@ -255,7 +266,7 @@ fn bad_bodies(route: &Route) -> Vec<Bad> {
                 all.push(Bad { pointer, ..Bad::member(name, &json!([long])) });
                 all.push(Bad::member(name, &json!(vec!["a"; 1_000])));
             }
-            Is::Guess | Is::Number | Is::Flag => {}
+            Is::Guess | Is::Number | Is::Flag | Is::Object => {}
         }
     }
     all

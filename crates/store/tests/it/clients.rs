@@ -1,6 +1,8 @@
 //! Clients and their secrets.
 
-use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Party, Pkce, SecretHash};
+use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash};
+use munjigi_core::oauth::metadata::{Metadata, WebUri};
+use munjigi_core::time::Span;
 use munjigi_store::page::Page;
 use munjigi_store::{ReadTx, Store, StoreError, Tx, apis, clients, each_backend, grants};
 
@@ -8,6 +10,15 @@ use crate::sample::*;
 
 async fn secrets(store: &Store, name: &'static str) -> Vec<SecretHash> {
     read(store, move |tx| clients::find(tx, &client_id(name))).await.unwrap().secrets
+}
+
+fn metadata() -> Metadata {
+    Metadata {
+        jwks_uri: WebUri::parse("https://app.example/jwks"),
+        default_max_age: Some(Span::from_minutes(5)),
+        post_logout_redirect_uris: vec!["https://app.example/bye".to_owned()],
+        ..Metadata::default()
+    }
 }
 
 each_backend! {
@@ -18,7 +29,9 @@ each_backend! {
         let bare = Client {
             auth_method: AuthMethod::None, grant_types: [GrantType::RefreshToken].into(),
             redirect_uris: vec![], scope: Default::default(), audiences: vec![],
-            pkce: Pkce::Required, party: Party::Third, disabled_at: Some(at(7)), ..client("bare")
+            pkce: Pkce::Required, party: Party::Third, disabled_at: Some(at(7)),
+            metadata: metadata(), origin: Origin::Registered, used_at: Some(at(8)),
+            refreshed_at: Some(at(9)), management_hash: Some([3; 32]), ..client("bare")
         };
         let both = [bare.clone(), web.clone()];
         write(&store, move |tx| {
@@ -48,14 +61,18 @@ each_backend! {
             grant_types: [GrantType::ClientCredentials].into(), redirect_uris: vec![],
             scope: "a".parse().unwrap(), audiences: vec!["urn:x:y".into()], pkce: Pkce::Required,
             party: Party::Third, secrets: vec![secret(8), secret(9)], created_at: at(8),
-            disabled_at: Some(at(8)), ..client("web")
+            disabled_at: Some(at(8)), metadata: metadata(), origin: Origin::Document,
+            used_at: Some(at(8)), refreshed_at: Some(at(9)), management_hash: Some([3; 32]),
+            ..client("web")
         };
         let update = wanted.clone();
         assert!(write(&store, move |tx| clients::update(tx, &update)).await.unwrap());
         assert!(!write(&store, |tx| clients::update(tx, &client("nobody"))).await.unwrap());
         let found = read(&store, |tx| clients::find(tx, &client_id("web"))).await.unwrap();
         let (secrets, created_at) = (vec![secret(1)], at(0));
-        assert_eq!(found, Client { secrets, created_at, disabled_at: None, ..wanted });
+        let (origin, used_at) = (Origin::Made, None);
+        let kept = Client { secrets, created_at, disabled_at: None, origin, used_at, ..wanted };
+        assert_eq!(found, kept);
     }
 
     async fn a_client_is_disabled_and_enabled_once_each(database) {
@@ -72,6 +89,42 @@ each_backend! {
         assert_eq!(found.disabled_at, Some(at(5)));
         assert!(set("web", None).await);
         assert!(!set("nobody", Some(at(5))).await);
+    }
+
+    async fn a_client_is_seen_once_an_hour_and_no_snapshot_follows(database) {
+        let store = database.store().await;
+        write(&store, |tx| clients::insert(tx, &client("web"))).await.unwrap();
+        let touch = |now: i64| move |tx: &mut Tx<'_>| {
+            clients::touch_used(tx, &client_id("web"), at(now))
+        };
+        for (now, seen) in [(5, 5), (3_604, 5), (3_605, 3_605)] {
+            assert!(!moves_reference(&store, touch(now)).await);
+            let web = read(&store, |tx| clients::find(tx, &client_id("web"))).await.unwrap();
+            assert_eq!(web.used_at, Some(at(seen)));
+        }
+    }
+
+    async fn unused_clients_are_those_that_nobody_made_and_nobody_saw(database) {
+        let store = database.store().await;
+        write(&store, |tx| {
+            let registered = |name| Client { origin: Origin::Registered, ..client(name) };
+            clients::insert(tx, &client("made"))?;
+            clients::insert(tx, &registered("old"))?;
+            clients::insert(tx, &Client { used_at: Some(at(50)), ..registered("seen") })?;
+            clients::insert(tx, &Client { created_at: at(50), ..registered("young") })?;
+            let document = Client { origin: Origin::Document, ..client("https://a.example/c") };
+            clients::insert(tx, &document)
+        }).await.unwrap();
+        let unused = async |before, limit| {
+            let ids = read(&store, move |tx| {
+                clients::list_unused_registered(tx, at(before), limit)
+            }).await;
+            ids.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(unused(50, 9).await, ["https://a.example/c", "old"]);
+        assert_eq!(unused(51, 9).await, ["https://a.example/c", "old", "seen", "young"]);
+        assert_eq!(unused(51, 1).await, ["https://a.example/c"]);
+        assert_eq!(unused(0, 9).await, [""; 0]);
     }
 
     async fn a_client_that_is_deleted_takes_its_grants_along_and_leaves_its_apis(database) {

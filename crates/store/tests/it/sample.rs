@@ -6,8 +6,9 @@ use munjigi_core::access::{Role, RoleName};
 use munjigi_core::account::user::{Session, User};
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::api::Api;
-use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Party, Pkce, SecretHash};
+use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash};
 use munjigi_core::oauth::grant::{Grant, Lifetimes};
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{
@@ -115,6 +116,11 @@ pub fn client(name: &str) -> Client {
         party: Party::First,
         created_at: at(0),
         disabled_at: None,
+        metadata: Metadata::default(),
+        origin: Origin::Made,
+        used_at: None,
+        refreshed_at: None,
+        management_hash: None,
     }
 }
 
@@ -141,6 +147,8 @@ pub fn session(of: u64, number: u64) -> Session {
         ended_at: None,
         address: Some("2001:db8::1".parse().unwrap()),
         user_agent: Some("curl/8".to_owned()),
+        amr: "pwd".to_owned(),
+        browser: None,
     }
 }
 

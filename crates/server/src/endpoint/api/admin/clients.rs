@@ -11,6 +11,7 @@ use munjigi_core::oauth::client::{
     AuthMethod, Client, GrantType, Party, Pkce, SECRET_OVERLAP, SecretHash, check_registration,
     hash_secret,
 };
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_store::{StoreError, Tx, clients};
@@ -54,6 +55,7 @@ pub struct Said {
     audiences: Option<Vec<Audience>>,
     pkce: Option<Pkce>,
     party: Option<Party>,
+    metadata: Option<Metadata>,
 }
 
 impl Said {
@@ -69,6 +71,7 @@ impl Said {
         let audiences = members.list("audiences", 32, munjigi_core::oauth::api::parse_audience);
         let pkce = members.optional("pkce", |text| Pkce::parse(text).ok_or(known));
         let party = members.flag("first_party");
+        let metadata = members.object("metadata", Metadata::parse);
         Some(Self {
             name: name?,
             auth_method: auth_method?,
@@ -78,6 +81,7 @@ impl Said {
             audiences: audiences?,
             pkce: pkce?,
             party: party?.map(|first| if first { Party::First } else { Party::Third }),
+            metadata: metadata?,
         })
     }
 }
@@ -106,6 +110,7 @@ impl FromMembers for NewClient {
             audiences: said.audiences.unwrap_or_default(),
             pkce: said.pkce.unwrap_or(Pkce::Required),
             party: said.party.unwrap_or(Party::Third),
+            metadata: said.metadata.unwrap_or_default(),
         }))
     }
 }
@@ -206,6 +211,7 @@ impl ClientChange {
         set(&mut client.audiences, said.audiences.as_ref());
         set(&mut client.pkce, said.pkce.as_ref());
         set(&mut client.party, said.party.as_ref());
+        set(&mut client.metadata, said.metadata.as_ref());
         if let Some(grants) = &said.grant_types {
             client.grant_types = grants.iter().copied().collect();
         }
@@ -324,8 +330,8 @@ pub async fn rotate_secret(
 
     let write = move |tx: &mut Tx<'_>| {
         let client = writable(&inner, &caller, tx, &id)?;
-        if client.is_public() {
-            let why = "a public client has no secret";
+        if !client.auth_method.uses_secret() {
+            let why = "a public client, or one that signs, has no secret";
             return Err(Problem::new(StatusCode::CONFLICT, "public_client", why).into());
         }
         clients::forget_expired_secrets(tx, now)?;
