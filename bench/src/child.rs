@@ -191,6 +191,8 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
         access_ttl: None,
         hashing_threads: arguments.number("--hashing", 1),
         log_format: munjigi_server::config::LogFormat::Text,
+        mail: None,
+        outbound: Default::default(),
     }
 }
 

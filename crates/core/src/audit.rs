@@ -117,6 +117,8 @@ kinds! {
     KeyDestroyed = "key_destroyed",
     /// A setting was changed.
     SettingChanged = "setting_changed",
+    /// A mail or a logout token was not delivered in any attempt.
+    DeliveryFailed = "delivery_failed",
     /// A caller asked for something that they may not do.
     AccessRefused = "access_refused",
 }

@@ -127,6 +127,7 @@ fn default(key: &str) -> Value {
         "token.access_ttl" => json!("the setting `access_ttl`"),
         "hashing.threads" => json!(hashing_threads()),
         "log.format" => json!("text"),
+        "outbound.allow" => json!([]),
         "danger_plain_http" => json!(false),
         _ => Value::Null,
     }
@@ -141,7 +142,8 @@ pub fn hashing_threads() -> usize {
 fn mask(key: &str, value: Value) -> Value {
     match (key, &value) {
         ("keys.encryption_key", _) => json!(HIDDEN),
-        ("database", Value::String(url)) => json!(mask_url(url)),
+        ("mail.smtp_url", Value::String(url)) if !url.contains("://") => json!(HIDDEN),
+        ("database" | "mail.smtp_url", Value::String(url)) => json!(mask_url(url)),
         _ => value,
     }
 }
@@ -176,6 +178,7 @@ mod tests {
             ("postgres://m:hun/ter2@db.example/x", "postgres://(hidden)@db.example/x"),
             ("postgres://m:hun@ter2@db.example/x", "postgres://(hidden)"),
             ("postgres://db.example/x?password=hunter2", "postgres://(hidden)"),
+            ("smtps://m:hunter2@mail.example:465", "smtps://(hidden)@mail.example:465"),
         ] {
             assert_eq!(mask_url(url), shown);
         }

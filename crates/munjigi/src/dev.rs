@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use munjigi_server::config::{LogFormat, exposed, is_exposed};
+use munjigi_server::config::{LogFormat, Network, Outbound, exposed, is_exposed};
 use munjigi_server::{
     App, Clock, Config, EncryptionKey, Failure, Mode, demo, jobs, router, serve as server,
 };
@@ -101,6 +101,9 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         access_ttl: None,
         hashing_threads: hashing_threads(),
         log_format: LogFormat::Text,
+        mail: None,
+        // Applications that are tried out here publish their keys here.
+        outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
     })
 }
 

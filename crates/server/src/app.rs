@@ -15,14 +15,16 @@ use munjigi_store::{
 };
 use munjigi_token::Algorithm;
 use munjigi_verify::{RevocationKind, Verifier};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::fetch::Fetch;
 use crate::hashing::Hashing;
 use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate, generate_root};
+use crate::mail::Delivery;
 use crate::random;
 use crate::snapshot::{Rows, Snapshot};
 
@@ -75,6 +77,12 @@ pub struct Inner {
     pub verifier: Verifier,
     /// Verifies access tokens for whichever API they are: introspection alone asks that.
     pub introspector: Verifier,
+    /// The client for every outbound request.
+    pub fetch: Fetch,
+    /// Where mails go.
+    pub mail: Delivery,
+    /// Wakes the outbox of this node.
+    pub(crate) outbox_wake: Arc<Notify>,
     snapshot: ArcSwap<Snapshot>,
     reloading: tokio::sync::Mutex<()>,
     /// Places for sign-ins that wait for others of the same account.
@@ -104,6 +112,7 @@ impl App {
         let hashing = Hashing::start(config.hashing_threads, Argon2Params::default())
             .map_err(|_| Failure::Damaged("no thread could be started"))?;
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
+        let (fetch, mail) = (Fetch::new(&config.outbound), Delivery::start(&config)?);
 
         let snapshot = ArcSwap::from_pointee(snapshot);
         let (seen, stranger_at) = (AtomicI64::new(0), AtomicI64::new(0));
@@ -115,6 +124,9 @@ impl App {
             hashing,
             verifier,
             introspector,
+            fetch,
+            mail,
+            outbox_wake: Arc::default(),
             snapshot,
             reloading,
             waiting,

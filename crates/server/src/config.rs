@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use munjigi_core::time::Span;
 use munjigi_store::DatabaseUrl;
+use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use crate::fetch::parse_roots;
+use crate::mail::{MailConfig, Relay, parse_sender};
 use crate::seal::EncryptionKey;
 
 /// Whether the server runs for production or on a laptop.
@@ -51,6 +54,8 @@ pub struct ConfigFile {
     token: TokenSection,
     hashing: HashingSection,
     log: LogSection,
+    mail: MailSection,
+    outbound: OutboundSection,
     /// Takes plain HTTP on an address that others can reach, without a proxy in front.
     danger_plain_http: Option<bool>,
     /// Variables of the environment that look like ours and are none: no key of the file.
@@ -89,6 +94,22 @@ struct LogSection {
     format: LogFormat,
 }
 
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MailSection {
+    smtp_url: Option<String>,
+    smtp_url_file: Option<PathBuf>,
+    from: Option<String>,
+    reply_to: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OutboundSection {
+    ca_file: Option<PathBuf>,
+    allow: Vec<String>,
+}
+
 /// Every key of the file, for messages, and for the environment: `MUNJIGI_<SECTION>_<KEY>`.
 pub const KEYS: &[&str] = &[
     "issuer",
@@ -101,6 +122,12 @@ pub const KEYS: &[&str] = &[
     "token.access_ttl",
     "hashing.threads",
     "log.format",
+    "mail.smtp_url",
+    "mail.smtp_url_file",
+    "mail.from",
+    "mail.reply_to",
+    "outbound.ca_file",
+    "outbound.allow",
     "danger_plain_http",
 ];
 
@@ -129,6 +156,19 @@ pub struct Config {
     pub hashing_threads: usize,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// How mails are sent; without it `serve` sends none.
+    pub mail: Option<MailConfig>,
+    /// Where this server may go by itself.
+    pub outbound: Outbound,
+}
+
+/// Where this server may go by itself, beside public addresses over TLS.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    /// Authorities that are trusted beside the machine's own.
+    pub roots: Vec<CertificateDer<'static>>,
+    /// Addresses that may be connected to although they are not public, also in plain HTTP.
+    pub allowed: Vec<Network>,
 }
 
 /// One thing that is wrong in the configuration.
@@ -189,7 +229,9 @@ impl ConfigFile {
         let listen = keep(&mut note, check_listen(self.listen.as_deref()));
         let database = keep(&mut note, self.check_database());
         let encryption_key = keep(&mut note, self.check_encryption_key(mode));
-        let trusted = keep(&mut note, check_networks(&self.proxy.trusted));
+        let trusted = keep(&mut note, check_networks("proxy.trusted", &self.proxy.trusted));
+        let mail = keep(&mut note, self.mail.check());
+        let outbound = keep(&mut note, self.outbound.check());
         let access_ttl = keep(&mut note, check_access_ttl(self.token.access_ttl.as_deref()));
         if let (Some(listen), Some(trusted)) = (listen, &trusted) {
             let plain = self.danger_plain_http == Some(true);
@@ -217,6 +259,8 @@ impl ConfigFile {
             access_ttl: ttl,
             hashing_threads: threads,
             log_format: self.log.format,
+            mail: mail.flatten(),
+            outbound: outbound.unwrap_or_default(),
         })
     }
 
@@ -261,6 +305,51 @@ impl ConfigFile {
             }
         };
         EncryptionKey::parse(&text).map_err(|error| mistake(key, error.to_string()))
+    }
+}
+
+impl MailSection {
+    fn check(&self) -> Result<Option<MailConfig>, Mistake> {
+        let url = match (&self.smtp_url, &self.smtp_url_file) {
+            (Some(_), Some(_)) => {
+                return Err(mistake("mail.smtp_url", "say it once: `smtp_url` or `smtp_url_file`"));
+            }
+            (Some(text), None) => Zeroizing::new(text.clone()),
+            (None, Some(path)) => read_secret("mail.smtp_url_file", path)?,
+            (None, None) if self.from.is_none() && self.reply_to.is_none() => return Ok(None),
+            (None, None) => {
+                return Err(mistake("mail.smtp_url", "is missing; no mail is sent without it"));
+            }
+        };
+        let relay = Relay::parse(&url).map_err(|wrong| mistake("mail.smtp_url", wrong))?;
+        let sender = |key: &str, text: &str| {
+            let message = "is an address such as `Munjigi <no-reply@example.kr>`";
+            parse_sender(text).ok_or_else(|| mistake(key, message))
+        };
+        let Some(from) = &self.from else {
+            return Err(mistake("mail.from", "is missing; from whom do mails come?"));
+        };
+        let from = sender("mail.from", from)?;
+        let reply_to = self.reply_to.as_deref().map(|text| sender("mail.reply_to", text));
+        Ok(Some(MailConfig { relay, from, reply_to: reply_to.transpose()? }))
+    }
+}
+
+impl OutboundSection {
+    fn check(&self) -> Result<Outbound, Mistake> {
+        let key = "outbound.ca_file";
+        let roots = match &self.ca_file {
+            None => Vec::new(),
+            Some(path) => {
+                let read = std::fs::read(path);
+                let pem = read.map_err(|error| {
+                    mistake(key, format!("cannot read {}: {error}", path.display()))
+                });
+                let wrong = "holds no certificate of an authority in PEM";
+                parse_roots(&pem?).ok_or_else(|| mistake(key, wrong))?
+            }
+        };
+        Ok(Outbound { roots, allowed: check_networks("outbound.allow", &self.allow)? })
     }
 }
 
@@ -331,7 +420,7 @@ fn edits(left: &str, right: &str) -> usize {
 /// Writes an environment variable over the file's value; numbers and booleans stay what they are.
 fn overlay(table: &mut toml::Table, key: &str, value: &str) {
     let parsed = match key {
-        "proxy.trusted" => {
+        "proxy.trusted" | "outbound.allow" => {
             let items = value.split(',').map(|item| toml::Value::String(item.trim().to_owned()));
             toml::Value::Array(items.collect())
         }
@@ -481,6 +570,12 @@ pub struct Network {
 }
 
 impl Network {
+    /// This machine: what `munjigi dev` may connect to.
+    pub const LOOPBACK: [Self; 2] = [
+        Self { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 },
+        Self { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 },
+    ];
+
     /// Reads `ADDRESS` or `ADDRESS/PREFIX`.
     pub fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
@@ -509,12 +604,12 @@ impl Network {
     }
 }
 
-fn check_networks(texts: &[String]) -> Result<Vec<Network>, Mistake> {
+fn check_networks(key: &str, texts: &[String]) -> Result<Vec<Network>, Mistake> {
     texts
         .iter()
         .map(|text| {
             let message = format!("`{text}` is no address range such as `10.0.0.0/8`");
-            Network::parse(text).ok_or_else(|| mistake("proxy.trusted", message))
+            Network::parse(text).ok_or_else(|| mistake(key, message))
         })
         .collect()
 }
@@ -577,6 +672,66 @@ mod tests {
         assert!(mistakes(&open).first().is_some_and(|line| line.starts_with("listen:")));
         assert!(mistakes(&format!("danger_plain_http = true\n{open}")).is_empty());
         assert!(mistakes(&format!("proxy.trusted = [\"10.0.0.0/8\"]\n{open}")).is_empty());
+    }
+
+    #[test]
+    fn mail_needs_a_server_and_a_sender_and_tells_no_password() {
+        let with = |lines: &str| mistakes(&format!("{GOOD}\n{lines}"));
+        let from = "mail.from = \"문지기 <no-reply@example.kr>\"";
+        let full = format!("mail.smtp_url = \"smtps://u:p%40ss@mail.example\"\n{from}");
+        assert!(with(&full).is_empty());
+        assert!(with(&format!("{full}\nmail.reply_to = \"help@example.kr\"")).is_empty());
+        assert!(
+            with(&format!("mail.smtp_url = \"smtp://127.0.0.1:25?tls=none\"\n{from}")).is_empty()
+        );
+        for (lines, key) in [
+            ("mail.smtp_url = \"smtp://mail.example\"", "mail.from"),
+            ("mail.reply_to = \"a@b.kr\"", "mail.smtp_url"),
+            ("mail.smtp_url = \"smtp://mail.example\"\nmail.from = \"nobody\"", "mail.from"),
+            ("mail.smtp_url = \"smtp://a.kr\"\nmail.from = \"a@b.kr\\nBcc: c@d.kr\"", "mail.from"),
+            (
+                "mail.smtp_url = \"smtp://mail.example?tls=none\"\nmail.from = \"a@b.kr\"",
+                "mail.smtp_url",
+            ),
+            (
+                "mail.smtp_url = \"https://u:hunter2@mail.example\"\nmail.from = \"a@b.kr\"",
+                "mail.smtp_url",
+            ),
+            (
+                "mail.smtp_url = \"smtp://hunter2@mail.example\"\nmail.from = \"a@b.kr\"",
+                "mail.smtp_url",
+            ),
+            ("mail.smtp_url = \"hunter2\"\nmail.from = \"a@b.kr\"", "mail.smtp_url"),
+            ("mail.smtp_url = \"x\"\nmail.smtp_url_file = \"y\"", "mail.smtp_url"),
+        ] {
+            let found = with(lines);
+            assert!(found.len() == 1 && found[0].starts_with(key), "{lines}: {found:?}");
+            assert!(!found[0].contains("hunter2"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn outbound_ranges_and_authorities_are_checked() {
+        let with = |lines: &str| mistakes(&format!("{GOOD}\n{lines}"));
+        let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/ca.pem");
+        assert!(
+            with(&format!("outbound.ca_file = \"{ca}\"\noutbound.allow = [\"10.0.0.0/8\"]"))
+                .is_empty()
+        );
+        let no_ca = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for lines in [
+            &format!("outbound.ca_file = \"{no_ca}\""),
+            "outbound.ca_file = \"/nowhere/ca.pem\"",
+            "outbound.allow = [\"10.0.0.0/33\"]",
+        ] {
+            let found = with(lines);
+            assert!(found.len() == 1 && found[0].starts_with("outbound."), "{lines}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_twenty_five_keys() {
+        assert!(KEYS.len() <= 25, "{}", KEYS.len());
     }
 
     #[test]

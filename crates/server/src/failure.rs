@@ -30,6 +30,9 @@ pub enum Failure {
     /// Something stored is not what it has to be.
     #[error("stored data is damaged: {0}")]
     Damaged(&'static str),
+    /// What mails are sent by cannot be set up.
+    #[error("mail: {0}")]
+    Mail(String),
 }
 
 /// Whether it may be better in a moment.
@@ -52,7 +55,8 @@ impl Failure {
             | Self::Random(_)
             | Self::Keys(_)
             | Self::Sign(_)
-            | Self::Damaged(_) => Severity::Defect,
+            | Self::Damaged(_)
+            | Self::Mail(_) => Severity::Defect,
         }
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use munjigi_core::audit::Kind;
 use munjigi_core::time::Span;
 use munjigi_store::{
-    Audit, Committed, StoreError, clients, keys, revocations, sessions, throttles,
+    Audit, Committed, StoreError, clients, keys, outbox as sending, revocations, sessions,
+    throttles,
 };
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::outbox;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -20,10 +22,13 @@ const MOST_ROUNDS: u32 = 200;
 const AT_A_TIME: u32 = 500;
 /// How long ended sessions are kept, for their owners to see.
 const KEEP_SESSIONS: Span = Span::from_days(30);
+/// How long it is known that something was sent or given up, without what it was.
+const KEEP_SENT: Span = Span::from_days(30);
 
 /// Runs the jobs until the app is dropped.
 pub fn start(app: &App) {
     app.follow();
+    outbox::start(app);
     let weak = app.downgrade();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
@@ -53,7 +58,8 @@ async fn forget(app: &App) -> Result<(), Failure> {
             clients::forget_expired_secrets(tx, now)?;
             let throttles = throttles::forget_expired(tx, now, AT_A_TIME)?;
             let sessions = sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
-            let more = throttles.max(sessions) >= u64::from(AT_A_TIME);
+            let sent = sending::forget_over(tx, now.minus(KEEP_SENT), AT_A_TIME)?;
+            let more = throttles.max(sessions).max(sent) >= u64::from(AT_A_TIME);
             Ok::<_, StoreError>(Committed::new(more, Audit::Routine("what is over is forgotten")))
         });
         if !forgotten.await? {

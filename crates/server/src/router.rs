@@ -116,7 +116,13 @@ fn open(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/docs/{*path}", docs::file);
     match mode {
         Mode::Serve => table,
-        Mode::Dev => table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock),
+        Mode::Dev => table
+            .add("GET", "/", dev::home)
+            .add("POST", "/dev/clock", dev::move_clock)
+            .add("GET", "/dev/mail", dev::mail::list)
+            .add("GET", "/dev/mail.json", dev::mail::json)
+            .add("DELETE", "/dev/mail.json", dev::mail::clear)
+            .add("GET", "/dev/mail/{id}", dev::mail::show),
     }
 }
 

@@ -19,6 +19,7 @@ pub mod clients;
 pub mod counters;
 pub mod grants;
 pub mod keys;
+pub mod outbox;
 pub mod page;
 pub mod passwords;
 pub mod revocations;

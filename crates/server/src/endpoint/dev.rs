@@ -1,5 +1,7 @@
 //! What exists in `munjigi dev` alone.
 
+pub mod mail;
+
 use std::time::Duration;
 
 use axum::extract::State;

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use munjigi_server::config::{Network, Outbound};
 use munjigi_server::{App, Clock, Config, EncryptionKey, Mode, demo, router};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Database;
@@ -116,7 +117,8 @@ impl TestApp {
         Self::start_from(config(database)).await
     }
 
-    async fn start_from(config: Config) -> Self {
+    /// On a configuration.
+    pub async fn start_from(config: Config) -> Self {
         let clock = Clock::stopped_at(BEGINNING);
         let app = App::start(config, clock.clone()).await.unwrap();
         demo::ensure(&app).await.unwrap();
@@ -254,6 +256,8 @@ pub fn config(database: DatabaseUrl) -> Config {
         access_ttl: None,
         hashing_threads: 2,
         log_format: Default::default(),
+        mail: None,
+        outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
     }
 }
 

@@ -20,6 +20,7 @@ mod grants;
 mod isolation;
 mod keys;
 mod opening;
+mod outbox;
 mod passwords;
 mod races;
 mod revocations;

@@ -1,0 +1,299 @@
+//! The one client by which this server requests anything from anybody: clients' keys and metadata,
+//! back-channel logout. Whoever names a URL to us must not reach what only we can reach (RFC 9700
+//! §4.16 calls it server-side request forgery), nor make us wait, follow or swallow without end.
+//!
+//! https alone, to public addresses alone, unless the operator allowed others (`outbound.allow`);
+//! every address of a host is checked and the connection goes to a checked one; no redirects, no
+//! proxy from the environment, no cookies; 1 MiB and five seconds in all.
+
+mod address;
+mod resolver;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use url::form_urlencoded;
+
+use crate::config::{Network, Outbound};
+use address::{Allowed, Reach};
+use resolver::{Names, Resolver};
+pub use target::Refused;
+use target::Target;
+
+/// How long one request may take from beginning to end, waiting for its turn included.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long an answer may be, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
+/// How many requests are under way at once.
+const AT_ONCE: usize = 32;
+/// How many of them may go to the same host, so that a slow one leaves room for the others.
+const PER_HOST: usize = 2;
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+/// How much room the head of an answer has over HTTP/2, in bytes.
+const MAX_HEAD: u32 = 16 * 1024;
+
+/// Why a request brought nothing. What it says is for the log and for whoever operates a client:
+/// a stranger who named the URL must not learn from it what can be reached from here.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// The URL, or an address that its host stands for, is none that this server goes to.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// No connection, no TLS, or a broken answer.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// Not within five seconds.
+    #[error("it took too long")]
+    TooSlow,
+    /// The answer is longer than 1 MiB.
+    #[error("it answered with more than 1 MiB")]
+    TooLarge,
+    /// It points elsewhere, where nobody has checked that we may go.
+    #[error("it answered with a redirect, which is not followed")]
+    Redirect,
+    /// Another status than success.
+    #[error("it answered with status {0}")]
+    Status(StatusCode),
+    /// The answer is no JSON, or other JSON than expected.
+    #[error("it answered with something else than the expected JSON")]
+    NotJson,
+    /// No trusted root certificate on this machine.
+    #[error("TLS cannot be used: {0}")]
+    Tls(String),
+}
+
+/// An answer that was read whole.
+#[derive(Debug)]
+pub struct Document {
+    /// What was said.
+    pub bytes: Vec<u8>,
+    /// How long it may be kept (RFC 9111 §5.2.2), where the other side says so.
+    pub fresh_for: Option<Duration>,
+}
+
+impl Document {
+    /// The answer as a type of ours.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, FetchError> {
+        serde_json::from_slice(&self.bytes).map_err(|_| FetchError::NotJson)
+    }
+}
+
+/// The guarded client. Clones are the same client.
+#[derive(Clone)]
+pub struct Fetch(Arc<Inner>);
+
+struct Inner {
+    allowed: Allowed,
+    roots: Vec<CertificateDer<'static>>,
+    names: Names,
+    deadline: Duration,
+    /// Over TLS, to public addresses. Made on first use: reading the machine's certificates costs
+    /// more than the rest of a start.
+    public: OnceLock<Result<Client, String>>,
+    /// In plain HTTP, to allowed addresses alone.
+    allowed_only: OnceLock<Result<Client, String>>,
+    room: Semaphore,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// Whether a URL is one that this server would go to, as far as the URL alone tells: for refusing
+/// it when it is stored.
+pub fn check_url(text: &str, allowed: &[Network]) -> Result<(), Refused> {
+    Target::parse(text, &Allowed::new(allowed)).map(|_| ())
+}
+
+/// The certificates of a file of authorities in PEM; at least one.
+pub fn parse_roots(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
+    let is_usable = |root: &CertificateDer<'_>| {
+        let mut store = rustls::RootCertStore::empty();
+        store.add(root.clone().into_owned()).is_ok()
+    };
+    (!roots.is_empty() && roots.iter().all(is_usable)).then_some(roots)
+}
+
+impl Fetch {
+    /// A client for what the operator configured. It connects to nothing yet.
+    pub fn new(outbound: &Outbound) -> Self {
+        Self::with(outbound, Names::System, DEADLINE)
+    }
+
+    fn with(outbound: &Outbound, names: Names, deadline: Duration) -> Self {
+        Self(Arc::new(Inner {
+            allowed: Allowed::new(&outbound.allowed),
+            roots: outbound.roots.clone(),
+            names,
+            deadline,
+            public: OnceLock::new(),
+            allowed_only: OnceLock::new(),
+            room: Semaphore::new(AT_ONCE),
+            hosts: Mutex::default(),
+        }))
+    }
+
+    /// [`check_url`] by what this client allows.
+    pub fn check(&self, url: &str) -> Result<(), Refused> {
+        Target::parse(url, &self.0.allowed).map(|_| ())
+    }
+
+    /// Reads a JSON document. Only status 200 is one.
+    pub async fn json(&self, url: &str) -> Result<Document, FetchError> {
+        let target = Target::parse(url, &self.0.allowed)?;
+        let ask =
+            |client: &Client| client.get(target.url.clone()).header(ACCEPT, "application/json");
+        self.run(&target, ask, |status| status == StatusCode::OK).await
+    }
+
+    /// Sends a form. Any 2xx is a success.
+    pub async fn post_form(
+        &self,
+        url: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Document, FetchError> {
+        let target = Target::parse(url, &self.0.allowed)?;
+        let form =
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let ask = |client: &Client| {
+            let request = client.post(target.url.clone());
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
+        };
+        self.run(&target, ask, |status| status.is_success()).await
+    }
+
+    async fn run(
+        &self,
+        target: &Target,
+        ask: impl FnOnce(&Client) -> RequestBuilder,
+        is_success: impl Fn(StatusCode) -> bool,
+    ) -> Result<Document, FetchError> {
+        let exchange = async {
+            // The host's turn first, so that those who wait for a slow one hold no room.
+            let host = self.0.turns_of(target.url.host_str().unwrap_or_default());
+            let _turn = host.acquire().await.map_err(|_| FetchError::TooSlow)?;
+            let _room = self.0.room.acquire().await.map_err(|_| FetchError::TooSlow)?;
+            let client = self.0.client(target.reach)?;
+            let response = ask(client).send().await.map_err(unreachable)?;
+            let status = response.status();
+            if status.is_redirection() {
+                return Err(FetchError::Redirect);
+            }
+            if !is_success(status) {
+                return Err(FetchError::Status(status));
+            }
+            read(response).await
+        };
+        let outcome = tokio::time::timeout(self.0.deadline, exchange).await;
+        outcome.unwrap_or(Err(FetchError::TooSlow))
+    }
+}
+
+impl Inner {
+    fn turns_of(&self, host: &str) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        // Only hosts that somebody is talking to are kept.
+        hosts.retain(|_, turns| Arc::strong_count(turns) > 1);
+        let turns = hosts.entry(host.to_owned());
+        Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
+    }
+
+    fn client(&self, reach: Reach) -> Result<&Client, FetchError> {
+        let made = match reach {
+            Reach::Public => self.public.get_or_init(|| self.build(reach)),
+            Reach::AllowedOnly => self.allowed_only.get_or_init(|| self.build(reach)),
+        };
+        made.as_ref().map_err(|error| FetchError::Tls(error.clone()))
+    }
+
+    fn build(&self, reach: Reach) -> Result<Client, String> {
+        let (names, allowed) = (self.names.clone(), self.allowed.clone());
+        let builder = guarded().dns_resolver(Arc::new(Resolver { names, allowed, reach }));
+        let roots = self.roots.iter().map(|root| reqwest::Certificate::from_der(root));
+        let roots: Vec<_> = roots.collect::<Result<_, _>>().map_err(|error| chain(&error))?;
+        let builder = match reach {
+            Reach::Public => builder.https_only(true).tls_certs_merge(roots),
+            Reach::AllowedOnly => builder.tls_certs_only([]),
+        };
+        builder.build().map_err(|error| chain(&error))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
+fn guarded() -> ClientBuilder {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(1)
+        .http2_max_header_list_size(MAX_HEAD)
+        .user_agent(concat!("munjigi/", env!("CARGO_PKG_VERSION")))
+}
+
+async fn read(mut response: Response) -> Result<Document, FetchError> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > u64::try_from(MAX_BODY).unwrap_or(u64::MAX) {
+        return Err(FetchError::TooLarge);
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if bytes.len().saturating_add(chunk.len()) > MAX_BODY {
+            return Err(FetchError::TooLarge);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(Document { bytes, fresh_for: fresh_for(response.headers()) })
+}
+
+/// RFC 9111 §5.2.2: `max-age`, or not at all.
+fn fresh_for(headers: &HeaderMap) -> Option<Duration> {
+    let lines = headers.get_all(CACHE_CONTROL).iter().filter_map(|line| line.to_str().ok());
+    let directives: Vec<_> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let is_said = |name: &str| directives.iter().any(|it| it.eq_ignore_ascii_case(name));
+    if is_said("no-store") || is_said("no-cache") {
+        return Some(Duration::ZERO);
+    }
+    directives.iter().find_map(|directive| {
+        let (name, value) = directive.split_once('=')?;
+        let is_age = name.trim().eq_ignore_ascii_case("max-age");
+        is_age.then(|| value.trim().trim_matches('"').parse().ok().map(Duration::from_secs))?
+    })
+}
+
+/// Our own refusal, where it is behind the error; otherwise the whole chain of causes, without the
+/// URL, which may carry a secret.
+fn unreachable(error: reqwest::Error) -> FetchError {
+    let error = error.without_url();
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        if let Some(refused) = inner.downcast_ref::<Refused>() {
+            return FetchError::Refused(*refused);
+        }
+        cause = inner.source();
+    }
+    FetchError::Unreachable(chain(&error))
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}
