@@ -73,6 +73,18 @@ kinds! {
     RefreshReused = "refresh_reused",
     /// A refresh was refused, for another reason than a theft.
     RefreshRefused = "refresh_refused",
+    /// A person let a client in: an authorization code was issued.
+    CodeIssued = "code_issued",
+    /// A client redeemed a code: a grant began.
+    TokensIssued = "tokens_issued",
+    /// A code came a second time: a copy exists, and what it issued was revoked (RFC 6749 §4.1.2).
+    CodeReused = "code_reused",
+    /// A code came from somebody who should not have it, and is good no more.
+    CodeRefused = "code_refused",
+    /// A person allowed a client what it asked for.
+    ConsentGranted = "consent_granted",
+    /// A person did not allow a client what it asked for.
+    ConsentRefused = "consent_refused",
     /// A client was registered.
     ClientCreated = "client_created",
     /// A client was changed.

@@ -67,6 +67,9 @@ pub struct TokenResponse {
     pub refresh_token: Option<String>,
     /// What was granted.
     pub scope: String,
+    /// Who signed in, for a client that asked for `openid` (OpenID Connect Core §3.1.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
 }
 
 /// The APIs that a token is asked for, by the request's `resource` or else the client's own list.
@@ -254,5 +257,6 @@ pub fn response(
         expires_in: asked.target.access_ttl.as_seconds(),
         refresh_token: refreshes.then(|| refresh_token.reveal().to_owned()),
         scope: asked.scope.to_string(),
+        id_token: None,
     })
 }

@@ -31,6 +31,10 @@ pub struct Settings {
     pub refresh_ttl: Span,
     /// How long a public client may present the previous refresh token again.
     pub replay_window: Span,
+    /// How long a browser's session lives without being used.
+    pub session_idle_ttl: Span,
+    /// How long a browser's session lives in any case.
+    pub session_ttl: Span,
     /// Who may make an account.
     pub registration: Registration,
     /// The roles of a new account.
@@ -48,6 +52,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("refresh_idle_ttl", "a time such as `30d`"),
     ("refresh_ttl", "a time such as `90d`"),
     ("replay_window", "a time from 0s to 60s, such as `30s`"),
+    ("session_idle_ttl", "a time from 5m to 30d, such as `12h`"),
+    ("session_ttl", "a time from 5m to 366d, such as `30d`"),
     ("registration", "`open` or `closed`"),
     ("default_roles", "a list of roles, separated by commas"),
     ("default_client", "the id of a first-party client, or nothing"),
@@ -81,6 +87,8 @@ impl Settings {
             refresh_idle_ttl: Span::from_days(30),
             refresh_ttl: Span::from_days(90),
             replay_window: Span::from_seconds(30),
+            session_idle_ttl: Span::from_hours(12),
+            session_ttl: Span::from_days(30),
             registration: match mode {
                 Mode::Serve => Registration::Closed,
                 Mode::Dev => Registration::Open,
@@ -120,6 +128,10 @@ impl Settings {
             "replay_window" => {
                 self.replay_window = span(Span::default(), Span::from_minutes(1))?;
             }
+            "session_idle_ttl" => {
+                self.session_idle_ttl = span(Span::from_minutes(5), Span::from_days(30))?;
+            }
+            "session_ttl" => self.session_ttl = span(Span::from_minutes(5), year)?,
             "registration" => {
                 self.registration = match text {
                     "open" => Registration::Open,
@@ -147,6 +159,8 @@ impl Settings {
             "refresh_idle_ttl" => Some(seconds(self.refresh_idle_ttl)),
             "refresh_ttl" => Some(seconds(self.refresh_ttl)),
             "replay_window" => Some(seconds(self.replay_window)),
+            "session_idle_ttl" => Some(seconds(self.session_idle_ttl)),
+            "session_ttl" => Some(seconds(self.session_ttl)),
             "registration" => Some(
                 match self.registration {
                     Registration::Open => "open",

@@ -24,6 +24,9 @@ use crate::issue::{self, TokenResponse, UserToken};
 use crate::random;
 use crate::snapshot::Snapshot;
 
+/// A password, as one of the ways to prove who one is (RFC 8176 §2).
+pub(crate) const PASSWORD: &str = "pwd";
+
 /// What somebody typed to say who they are. It is not known yet whether there is such an account.
 #[derive(Clone)]
 pub enum Login {
@@ -97,10 +100,55 @@ struct Wanted {
 }
 
 /// A person who has shown the right password.
-struct Proved {
-    user: User,
+#[derive(Clone)]
+pub(crate) struct Proved {
+    /// Who.
+    pub user: User,
     /// The hash that was right, and the one to replace it with.
     rehash: Option<(String, String)>,
+    /// Where the guess was counted.
+    ledger: Ledger,
+}
+
+impl Proved {
+    /// What is written besides the sign-in itself: the ledger is cleared, and an old hash brought up
+    /// to date. `false` when the account was disabled, deleted or given another password while the
+    /// hash was computed: then nothing may be written.
+    pub fn write(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Written, StoreError> {
+        let still = users::find(tx, &self.user.id)?;
+        let changed = |user: &User| user.password_changed_at != self.user.password_changed_at;
+        if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
+            return Ok(Written::TooLate);
+        }
+        throttles::clear(tx, &self.ledger)?;
+        if let Some((old, new)) = &self.rehash {
+            // Guarded by the old hash: a password that was changed meanwhile stays changed.
+            let replaced = passwords::replace(tx, &self.user.id, old, new, now)?;
+            return Ok(Written::Done { rehashed: replaced });
+        }
+        Ok(Written::Done { rehashed: false })
+    }
+
+    /// The event of a renewed hash, if it is to be renewed.
+    pub fn rehash_event(&self, context: &Context) -> Result<Option<Event>, random::NoRandomness> {
+        if self.rehash.is_none() {
+            return Ok(None);
+        }
+        let event = context.event(Kind::PasswordRehashed, Actor::System)?;
+        Ok(Some(event.subject(self.user.id)))
+    }
+}
+
+/// What came of writing that somebody has proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It stands, and so may the sign-in.
+    Done {
+        /// Whether the hash was replaced, too.
+        rehashed: bool,
+    },
+    /// The account is not what it was any more.
+    TooLate,
 }
 
 /// Everything that a sign-in writes, made before the transaction.
@@ -108,12 +156,9 @@ struct Proved {
 struct Opening {
     session: Session,
     grant: Grant,
-    rehash: Option<(String, String)>,
-    /// When the password that was right had been set.
-    password_changed_at: Option<Timestamp>,
+    proved: Proved,
     event: Event,
     rehash_event: Option<Event>,
-    ledger: Ledger,
 }
 
 /// Signs somebody in, or refuses with one answer for all causes.
@@ -129,32 +174,16 @@ pub async fn sign_in(
     let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
     let target = target.map_err(SignInError::Client)?;
 
-    let throttled = refusal(context, &request.client, None, "too many attempts")?;
-    let (account, ledger) = match count(app, &request.login, throttled).await? {
-        Counted::Go { account, ledger } => (account, ledger),
-        Counted::Throttled { until, .. } => {
-            let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
-            return Err(SignInError::Throttled(wait));
-        }
+    let presented = Presented {
+        login: &request.login,
+        password: request.password.clone(),
+        client: Some(&request.client),
     };
-    let subject = account.as_ref().map(|account| account.user.clone());
-    let proved = match prove(app, account, &request).await {
-        Ok(proved) => proved,
-        Err(failure) => {
-            // Nobody looked at the guess: it was none.
-            give_back(app, ledger).await?;
-            return Err(failure.into());
-        }
-    };
-    let Some(proved) = proved else {
-        record(app, refusal(context, &request.client, subject.as_ref(), "wrong credentials")?)
-            .await?;
-        return Err(SignInError::Refused);
-    };
+    let proved = prove(app, context, presented).await?;
 
     let user = proved.user.clone();
     let not_before = issue::floor_of(app, &user.id, &request.client);
-    let opening = opening(context, &snapshot, &request, proved, (wanted, ledger))?;
+    let opening = opening(context, &snapshot, &request, proved, wanted)?;
     let grant = opening.grant.clone();
     if !open(app, opening).await? {
         return Err(SignInError::Refused);
@@ -174,25 +203,69 @@ fn wanted(app: &App, snapshot: &Snapshot, request: &SignInRequest) -> Result<Wan
 
 fn refusal(
     context: &Context,
-    client: &Client,
+    client: Option<&Client>,
     subject: Option<&User>,
     reason: &'static str,
 ) -> Result<Event, random::NoRandomness> {
-    let event = context.event(Kind::SignInRefused, Actor::Anonymous)?;
-    let event = event.refused(reason).client(client.id.clone());
+    let event = context.event(Kind::SignInRefused, Actor::Anonymous)?.refused(reason);
+    let event = match client {
+        Some(client) => event.client(client.id.clone()),
+        None => event,
+    };
     Ok(match subject {
         Some(user) => event.subject(user.id),
         None => event,
     })
 }
 
+/// A person's name and password, as they were presented.
+pub(crate) struct Presented<'p> {
+    /// Who they say they are.
+    pub login: &'p Login,
+    /// What they typed as their password; `None` when it cannot be anybody's.
+    pub password: Option<Password>,
+    /// The client whose form it is; `None` for our own pages.
+    pub client: Option<&'p Client>,
+}
+
+/// Lets one guess be made, and says whether it was right. Every refusal is audited; whoever is
+/// proved still has to be written down ([`Proved::write`]), which clears the ledger.
+pub(crate) async fn prove(
+    app: &App,
+    context: &Context,
+    presented: Presented<'_>,
+) -> Result<Proved, SignInError> {
+    let Presented { login, password, client } = presented;
+    let throttled = refusal(context, client, None, "too many attempts")?;
+    let (account, ledger) = match count(app, login, throttled).await? {
+        Counted::Go { account, ledger } => (account, ledger),
+        Counted::Throttled { until, .. } => {
+            let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
+            return Err(SignInError::Throttled(wait));
+        }
+    };
+    let subject = account.as_ref().map(|account| account.user.clone());
+    match examine(app, account, password).await {
+        Ok(Some((user, rehash))) => Ok(Proved { user, rehash, ledger }),
+        Ok(None) => {
+            record(app, refusal(context, client, subject.as_ref(), "wrong credentials")?).await?;
+            Err(SignInError::Refused)
+        }
+        Err(failure) => {
+            // Nobody looked at the guess: it was none.
+            give_back(app, ledger).await?;
+            Err(failure.into())
+        }
+    }
+}
+
 /// Checks the password. Whatever the reason for a no, the same work was done for it: an account
 /// that does not exist, is disabled or has no password costs one hash like any other.
-async fn prove(
+async fn examine(
     app: &App,
     account: Option<Box<Account>>,
-    request: &SignInRequest,
-) -> Result<Option<Proved>, Failure> {
+    password: Option<Password>,
+) -> Result<Option<(User, Option<(String, String)>)>, Failure> {
     let (user, stored_text) = account.map_or((None, None), |it| (Some(it.user), it.hash));
     let user = user.filter(|user| user.disabled_at.is_none());
     let stored = match &stored_text {
@@ -202,7 +275,7 @@ async fn prove(
         _ => None,
     };
     let outdated = stored.as_ref().is_some_and(|hash| hash.needs_rehash(&app.hashing.params()));
-    let Some(password) = request.password.clone() else {
+    let Some(password) = password else {
         app.hashing.verify(None, None).await?;
         return Ok(None);
     };
@@ -213,7 +286,7 @@ async fn prove(
         true => Some((old, app.hashing.hash(password).await?.to_string())),
         false => None,
     };
-    Ok(Some(Proved { user, rehash }))
+    Ok(Some((user, rehash)))
 }
 
 fn opening(
@@ -221,10 +294,10 @@ fn opening(
     snapshot: &Snapshot,
     request: &SignInRequest,
     proved: Proved,
-    (wanted, ledger): (Wanted, Ledger),
+    wanted: Wanted,
 ) -> Result<Opening, Failure> {
     let (now, settings) = (context.now, &snapshot.settings);
-    let Proved { user, rehash } = proved;
+    let user = &proved.user;
     let expires_at = now.plus(settings.refresh_ttl);
     let session = Session {
         user_id: user.id,
@@ -236,13 +309,15 @@ fn opening(
         ended_at: None,
         address: context.address,
         user_agent: request.user_agent.clone(),
+        amr: PASSWORD.to_owned(),
+        browser: None,
     };
     let grant = Grant {
         user_id: user.id,
         id: random::grant_id(now)?,
         client_id: request.client.id.clone(),
         session_id: session.id,
-        scope: issue::granted_scope(snapshot, &user, &wanted.scope),
+        scope: issue::granted_scope(snapshot, user, &wanted.scope),
         audiences: wanted.audiences,
         generation: 1,
         nonce: random::bytes()?,
@@ -252,47 +327,29 @@ fn opening(
         idle_expires_at: now.plus(settings.refresh_idle_ttl).min(expires_at),
         expires_at,
         revoked_at: None,
+        claims: None,
+        dpop_jkt: None,
     };
     let event = context.event(Kind::SignedIn, Actor::User(user.id))?;
     let event = event.subject(user.id).client(grant.client_id.clone());
     let event = event.with("sid", session.id).with("gid", grant.id).with("method", "password");
-    let password_changed_at = user.password_changed_at;
-    let rehash_event = match &rehash {
-        None => None,
-        Some(_) => {
-            let event = context.event(Kind::PasswordRehashed, Actor::System)?;
-            Some(event.subject(user.id))
-        }
-    };
-    Ok(Opening { session, grant, rehash, password_changed_at, event, rehash_event, ledger })
+    let rehash_event = proved.rehash_event(context)?;
+    Ok(Opening { session, grant, proved, event, rehash_event })
 }
 
 /// Writes the sign-in. `false` when the account was disabled, deleted or given another password
 /// while the hash was computed.
 async fn open(app: &App, opening: Opening) -> Result<bool, Failure> {
     let written = app.store.write(move |tx| {
-        let still = users::find(tx, &opening.session.user_id)?;
-        let changed = |user: &User| user.password_changed_at != opening.password_changed_at;
-        if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
+        let Opening { session, grant, proved, event, rehash_event } = &opening;
+        let Written::Done { rehashed } = proved.write(tx, session.created_at)? else {
             return Ok(Committed::nothing(false));
-        }
-        let rehashed = write_opening(tx, &opening)?;
-        let events = [opening.event.clone()].into_iter();
-        let events = events.chain(opening.rehash_event.clone().filter(|_| rehashed)).collect();
+        };
+        sessions::insert(tx, session)?;
+        grants::insert(tx, grant)?;
+        let events = [event.clone()].into_iter();
+        let events = events.chain(rehash_event.clone().filter(|_| rehashed)).collect();
         Ok::<_, StoreError>(Committed::new(true, Audit::Records(events)))
     });
     Ok(written.await?)
-}
-
-/// Whether the hash was replaced, too.
-fn write_opening(tx: &mut Tx<'_>, opening: &Opening) -> Result<bool, StoreError> {
-    throttles::clear(tx, &opening.ledger)?;
-    sessions::insert(tx, &opening.session)?;
-    grants::insert(tx, &opening.grant)?;
-    if let Some((old, new)) = &opening.rehash {
-        // Guarded by the old hash: a password that was changed meanwhile stays changed.
-        let user_id = &opening.session.user_id;
-        return passwords::replace(tx, user_id, old, new, opening.session.created_at);
-    }
-    Ok(false)
 }

@@ -16,6 +16,8 @@ pub mod testing;
 pub mod apis;
 pub mod audit;
 pub mod clients;
+pub mod codes;
+pub mod consents;
 pub mod counters;
 pub mod grants;
 pub mod keys;

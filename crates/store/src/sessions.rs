@@ -60,6 +60,7 @@ pub fn list_live(
         "SELECT user_id, id, authenticated_at, created_at, used_at, expires_at, ended_at, address,
          user_agent, amr, cookie_hash, idle_expires_at
          FROM session WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2
+         AND (idle_expires_at IS NULL OR idle_expires_at > $2)
          ORDER BY used_at DESC, id DESC LIMIT $3",
         params![user_id, now, limit.min(MAX_LISTED)],
     )?;
@@ -98,7 +99,7 @@ pub fn hold(
 }
 
 /// Writes down that a browser used its session, unless that was less than [`USED_AT_GRAIN`] ago:
-/// it lives on until `idle_expires_at`.
+/// it lives on until `idle_expires_at`. One that has died of disuse stays dead; how many live on.
 pub fn touch_held(
     tx: &mut Tx<'_>,
     (user_id, id): (&UserId, &SessionId),
@@ -108,7 +109,7 @@ pub fn touch_held(
     tx.exec(
         "UPDATE session SET used_at = $3, idle_expires_at = $5
          WHERE user_id = $1 AND id = $2 AND used_at <= $4 AND ended_at IS NULL
-         AND cookie_hash IS NOT NULL",
+         AND cookie_hash IS NOT NULL AND idle_expires_at > $3",
         params![user_id, id, now, now.minus(USED_AT_GRAIN), idle_expires_at],
     )
 }

@@ -6,3 +6,4 @@ pub mod docs;
 pub mod health;
 pub mod metadata;
 pub mod oauth;
+pub mod page;

@@ -1,5 +1,6 @@
 //! The kinds of answers, one per audience: OAuth JSON for clients, problem+json for API callers.
 
+pub mod authorization;
 pub mod oauth;
 pub mod problem;
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use munjigi_core::id::{ClientId, EventId, GrantId, OutboxId, RequestId, SessionId, TokenId, UserId};
+use munjigi_core::id::{
+    ClientId, CodeId, EventId, GrantId, OutboxId, RequestId, SessionId, TokenId, UserId,
+};
 use munjigi_core::time::{Span, Timestamp};
 
 use super::error::{Result, StoreError};
@@ -300,7 +302,7 @@ macro_rules! id_of_sixteen_bytes {
     )*};
 }
 
-id_of_sixteen_bytes!(UserId, SessionId, GrantId, EventId, OutboxId, RequestId, TokenId);
+id_of_sixteen_bytes!(UserId, SessionId, CodeId, GrantId, EventId, OutboxId, RequestId, TokenId);
 
 #[cfg(test)]
 mod tests {

@@ -37,5 +37,6 @@ pub fn client_credentials(
         // RFC 6749 §4.4.3: "A refresh token SHOULD NOT be included."
         refresh_token: None,
         scope: scope.to_string(),
+        id_token: None,
     })
 }

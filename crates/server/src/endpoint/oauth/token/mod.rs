@@ -1,5 +1,6 @@
 //! `POST /oauth2/token` (RFC 6749 §3.2): one file per grant.
 
+mod authorization_code;
 mod client_credentials;
 mod password;
 mod refresh;
@@ -38,6 +39,8 @@ pub enum TokenRequest {
         /// What is asked for.
         asked: Asked,
     },
+    /// RFC 6749 §4.1.3.
+    AuthorizationCode(authorization_code::Presented),
     /// RFC 6749 §6.
     Refresh {
         /// The token as it came.
@@ -60,6 +63,14 @@ impl FromForm for TokenRequest {
             // FastAPI's OAuth2PasswordRequestForm may leave it out; a user name and a password
             // say the same.
             None if form.find("username").is_some() => read_password(form, asked),
+            Some("authorization_code") => {
+                let verifier = form.take("code_verifier", "absent").ok();
+                Ok(Self::AuthorizationCode(authorization_code::Presented {
+                    redirect_uri: form.find("redirect_uri").map(str::to_owned),
+                    verifier,
+                    code: form.take("code", "code is missing")?,
+                }))
+            }
             Some("refresh_token") => {
                 let refresh_token = form.take("refresh_token", "refresh_token is missing")?;
                 Ok(Self::Refresh { refresh_token, asked })
@@ -95,6 +106,9 @@ pub async fn token(
         TokenRequest::Password { login, password, asked } => {
             let presented = password::Presented { login, password, asked, user_agent };
             password::password(&app, &context, client, presented).await?
+        }
+        TokenRequest::AuthorizationCode(presented) => {
+            authorization_code::authorization_code(&app, &context, client, presented).await?
         }
         TokenRequest::Refresh { refresh_token, asked } => {
             refresh::refresh(&app, &context, &client, (&refresh_token, asked)).await?

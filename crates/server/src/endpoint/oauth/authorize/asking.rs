@@ -1,0 +1,98 @@
+//! What an authorization request asks for, as far as it can be told without knowing who is there.
+//! Whatever is wrong with client or redirect URI is a page here, never a redirect.
+
+use std::sync::Arc;
+
+use munjigi_core::id::ClientId;
+use munjigi_core::oauth::api::Audience;
+use munjigi_core::oauth::authorization::{
+    AuthorizationRequest, Destination, PageError, Terms, client_id, destination, request,
+};
+use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::error::OAuthRefusal;
+use munjigi_core::oauth::parameters::Parameters;
+
+use crate::app::App;
+use crate::config::Mode;
+use crate::failure::Failure;
+use crate::flow::Flow;
+use crate::issue;
+use crate::page::failed::{FailedPage, Reason};
+use crate::page::frame::Frame;
+use crate::page::redirect_difference::RedirectDifference;
+use crate::page::reply::{Page, View};
+
+/// A request whose answer has somewhere to go.
+pub(crate) struct Asking {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Where the answer goes.
+    pub destination: Destination,
+    /// For what; a refusal is for the client.
+    pub request: Result<AuthorizationRequest, OAuthRefusal>,
+}
+
+impl Asking {
+    /// Reads the request of a flow.
+    pub async fn read(app: &App, frame: &Frame, flow: &Flow) -> Result<Self, Box<Page>> {
+        let refuse = |error: PageError| Box::new(frame.refuse(reason(error)));
+        let parameters =
+            Parameters::new(flow.parameters.clone()).map_err(|error| refuse(error.into()))?;
+        let id = client_id(&parameters).map_err(refuse)?;
+        let client = find(app, &id).await.map_err(|failure| Box::new(frame.broken(failure)))?;
+        let client = client.ok_or_else(|| refuse(PageError::UnknownClient))?;
+        let destination = destination(&parameters, &client).map_err(|error| {
+            Box::new(explained(app, frame, (error, &client, flow.find("redirect_uri"))))
+        })?;
+        let request = request(&parameters, &client, &Terms::default());
+        Ok(Self { client, destination, request })
+    }
+
+    /// The APIs that tokens would be for.
+    pub fn audiences(
+        &self,
+        app: &App,
+        request: &AuthorizationRequest,
+    ) -> Result<Vec<Audience>, OAuthRefusal> {
+        let snapshot = app.snapshot_kept();
+        let resources = request.resources.iter().map(String::as_str);
+        issue::audiences(app, &snapshot, &self.client, resources)
+    }
+}
+
+async fn find(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
+    if let Some(client) = app.snapshot_kept().clients.get(id) {
+        return Ok(Some(Arc::clone(client)));
+    }
+    // It may have been made a moment ago, by another node or at the command line.
+    app.catch_up_for_a_stranger().await?;
+    Ok(app.snapshot().clients.get(id).cloned())
+}
+
+fn reason(error: PageError) -> Reason {
+    match error {
+        PageError::TooLarge => Reason::Request,
+        PageError::ClientId | PageError::UnknownClient => Reason::UnknownClient,
+        PageError::RedirectUri | PageError::UnknownRedirectUri => Reason::RedirectUri,
+    }
+}
+
+/// The page; in `dev` with the exact difference between what came and what is registered.
+fn explained(
+    app: &App,
+    frame: &Frame,
+    (error, client, received): (PageError, &Client, Option<&str>),
+) -> Page {
+    let reason = reason(error);
+    let page = FailedPage::new(frame.clone(), reason);
+    let page = match received {
+        Some(received) if app.config.mode == Mode::Dev => {
+            let registered: Vec<String> =
+                client.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect();
+            let id = client.id.as_str();
+            page.showing(RedirectDifference::new(frame, id, received, &registered))
+        }
+        _ => page,
+    };
+    page.reply(reason.status())
+}

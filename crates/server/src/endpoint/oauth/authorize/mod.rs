@@ -1,0 +1,213 @@
+//! `/oauth2/authorize` (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2): the only dispatcher. It looks
+//! at the request and at who is signed in, and sends the person to the one page that is needed
+//! next, or back to the client. No page decides what comes after it.
+
+mod asking;
+mod issue_code;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, RawQuery, Request, State};
+use munjigi_core::oauth::authorization::{Decision, LoginReason, SignedIn, Surroundings, decide};
+use munjigi_core::oauth::consent::Consent;
+use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
+use munjigi_core::oauth::scope::Scope;
+use munjigi_core::oidc::acr::Acr;
+use munjigi_store::consents;
+use url::form_urlencoded;
+
+use crate::app::App;
+use crate::browser::{Browser, MARK_TTL, Visitor, new_mark};
+use crate::context::Context;
+use crate::extract::read_body;
+use crate::failure::Failure;
+use crate::flow::Flow;
+use crate::id_token;
+use crate::issue;
+use crate::page::cookies::Cookie;
+use crate::page::failed::Reason;
+use crate::page::frame::Frame;
+use crate::page::reply::Page;
+use crate::reply::authorization as answer;
+
+pub(crate) use asking::Asking;
+
+/// Where this stands, below the issuer.
+pub(crate) const PATH: &str = "/oauth2/authorize";
+
+/// `GET`: an authorization request, or one that comes back from a page with its `flow`.
+pub async fn get(
+    State(app): State<App>,
+    context: Context,
+    browser: Browser,
+    frame: Frame,
+    RawQuery(query): RawQuery,
+) -> Page {
+    let arrived = match Arrived::read(&app, &browser, &context, &query.unwrap_or_default()) {
+        Ok(arrived) => arrived,
+        Err(reason) => return frame.refuse(reason),
+    };
+    let Arrived { flow, mark } = arrived;
+    let page = dispatch(&app, &context, &browser, frame, &flow).await.unwrap_or_else(|page| *page);
+    match mark {
+        // Ties what follows to this browser.
+        Some(mark) => page.store(Cookie::Browser, mark.reveal(), Some(MARK_TTL)),
+        None => page,
+    }
+}
+
+/// `POST` (OpenID Connect Core §3.1.2.1): the same request in a form. A form of another site comes
+/// without our cookies, so that the browser is sent on to say the same by GET.
+pub async fn post(State(app): State<App>, frame: Frame, request: Request) -> Page {
+    let Ok(body) = Bytes::from_request(limited(request).await, &app).await else {
+        return frame.refuse(Reason::Request);
+    };
+    if body.len() > munjigi_core::oauth::parameters::MAX_PARAMETERS_BYTES {
+        return frame.refuse(Reason::Request);
+    }
+    let pairs = form_urlencoded::parse(&body);
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    Page::see_other(&format!("{}?{query}", frame.path(PATH)))
+}
+
+/// The request with its body read in the bounds of every body; empty when it is no form.
+async fn limited(request: Request) -> Request {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(body).await.unwrap_or_default();
+    Request::from_parts(parts, bytes.into())
+}
+
+/// A request on its way, and the mark that its browser gets if it has none.
+struct Arrived {
+    flow: Flow,
+    mark: Option<munjigi_core::secret::Secret>,
+}
+
+impl Arrived {
+    fn read(app: &App, browser: &Browser, context: &Context, query: &str) -> Result<Self, Reason> {
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        if let Some((_, sealed)) = pairs.iter().find(|(name, _)| name == "flow") {
+            let keys = &app.snapshot_kept().keys;
+            let flow = Flow::open(keys, sealed, browser.mark, context.now)?;
+            return Ok(Self { flow, mark: None });
+        }
+        let (mark, hash) = match browser.mark {
+            Some(hash) => (None, hash),
+            None => {
+                let (mark, hash) = new_mark().map_err(|error| Reason::of(&error.into()))?;
+                (Some(mark), hash)
+            }
+        };
+        Ok(Self { flow: Flow::begin(pairs, hash, None, context.now), mark })
+    }
+}
+
+/// What comes next. The page of a dead end is an error, so that every step can leave early.
+async fn dispatch(
+    app: &App,
+    context: &Context,
+    browser: &Browser,
+    frame: Frame,
+    flow: &Flow,
+) -> Result<Page, Box<Page>> {
+    let asking = Asking::read(app, &frame, flow).await?;
+    let frame = frame.preferring(flow.find("ui_locales"));
+    let refuse = |refusal| {
+        let issuer = &app.config.issuer;
+        answer::refusal(frame.clone(), issuer, &asking.destination, refusal)
+    };
+    let request = asking.request.as_ref().map_err(|refusal| Box::new(refuse(*refusal)))?;
+    let audiences = asking.audiences(app, request).map_err(|refusal| Box::new(refuse(refusal)))?;
+    let hint_subject = match &request.id_token_hint {
+        None => None,
+        Some(hint) => Some(id_token::hinted(app, hint).ok_or_else(|| {
+            let why = "id_token_hint is no ID token of this server";
+            Box::new(refuse(OAuthRefusal::new(ErrorCode::InvalidRequest, why)))
+        })?),
+    };
+    let visitor = browser.visitor.as_ref();
+    let consent = match visitor {
+        None => None,
+        Some(visitor) => consent_of(app, visitor, &asking)
+            .await
+            .map_err(|failure| Box::new(frame.broken(failure)))?,
+    };
+    let scope = disclosed(app, visitor, &request.disclosed());
+    let session = visitor.map(signed_in);
+    let decision = decide(
+        request,
+        &Surroundings {
+            client: &asking.client,
+            destination: &asking.destination,
+            session: session.as_ref(),
+            consent: consent.as_ref(),
+            scope: &scope,
+            audiences: &audiences,
+            selected: flow.selected,
+            hint_subject: hint_subject.map(|hint| hint.user_id),
+            began_at: flow.created_at(),
+            now: context.now,
+        },
+    );
+
+    match (decision, visitor) {
+        (Decision::Issue, Some(visitor)) => {
+            let wanted = issue_code::Wanted { asking: &asking, request, audiences, flow };
+            Ok(issue_code::issue(app, context, &frame, (visitor, wanted)).await)
+        }
+        (Decision::Refuse(refusal), _) => Ok(refuse(refusal)),
+        (Decision::Consent(_), _) => on_to(app, &frame, flow, "/consent"),
+        (Decision::Login(LoginReason::Asked | LoginReason::TooLongAgo), Some(_)) => {
+            on_to(app, &frame, flow, "/login/again")
+        }
+        (Decision::Login(_) | Decision::SelectAccount | Decision::Issue, _) => {
+            on_to(app, &frame, flow, "/login")
+        }
+    }
+}
+
+/// A visitor as the rules see them.
+pub(crate) fn signed_in(visitor: &Visitor) -> SignedIn {
+    SignedIn {
+        user_id: visitor.user.id,
+        session_id: visitor.session.id,
+        authenticated_at: visitor.session.authenticated_at,
+        acr: Acr::Password,
+    }
+}
+
+/// What of a scope this person may let a client have; all of it while nobody is there.
+pub(crate) fn disclosed(app: &App, visitor: Option<&Visitor>, asked: &Scope) -> Scope {
+    match visitor {
+        None => asked.clone(),
+        Some(visitor) => issue::granted_scope(&app.snapshot(), &visitor.user, asked),
+    }
+}
+
+/// What this person allowed the client before.
+pub(crate) async fn consent_of(
+    app: &App,
+    visitor: &Visitor,
+    asking: &Asking,
+) -> Result<Option<Consent>, Failure> {
+    let (user_id, client_id) = (visitor.user.id, asking.client.id.clone());
+    Ok(app.store.read(move |tx| consents::find(tx, &user_id, &client_id)).await?)
+}
+
+fn on_to(app: &App, frame: &Frame, flow: &Flow, path: &str) -> Result<Page, Box<Page>> {
+    let sealed = flow.seal(&app.snapshot_kept().keys);
+    let sealed = sealed.map_err(|failure| Box::new(frame.broken(failure)))?;
+    Ok(Page::see_other(&frame.path_with(path, "flow", Some(&sealed))))
+}
+
+/// The client behind a flow, for the pages on the way.
+pub(crate) fn client_of(
+    app: &App,
+    flow: &Flow,
+) -> Option<Arc<munjigi_core::oauth::client::Client>> {
+    let id: munjigi_core::id::ClientId = flow.find("client_id")?.parse().ok()?;
+    app.snapshot().clients.get(&id).cloned()
+}

@@ -1,0 +1,49 @@
+//! The pages for people: each does its one thing and sends the person back to where the way goes
+//! on, which `/oauth2/authorize` alone decides.
+
+pub mod consent;
+pub mod login;
+
+use crate::app::App;
+use crate::browser::Browser;
+use crate::context::Context;
+use crate::endpoint::oauth::authorize;
+use crate::flow::Flow;
+use crate::page::failed::Reason;
+use crate::page::frame::Frame;
+use crate::page::reply::Page;
+
+/// The parameter that carries a sealed flow.
+#[derive(serde::Deserialize)]
+pub struct OnTheWay {
+    /// The sealed flow; absent on the way to the own account pages.
+    flow: Option<String>,
+}
+
+impl OnTheWay {
+    /// Opens the flow in this browser.
+    pub(crate) fn open(
+        &self,
+        app: &App,
+        browser: &Browser,
+        context: &Context,
+    ) -> Result<Option<Flow>, Reason> {
+        let Some(sealed) = &self.flow else { return Ok(None) };
+        let keys = &app.snapshot_kept().keys;
+        Ok(Some(Flow::open(keys, sealed, browser.mark, context.now)?))
+    }
+
+    /// As it came.
+    pub(crate) fn sealed(&self) -> Option<&str> {
+        self.flow.as_deref()
+    }
+
+    /// Back to where the way goes on.
+    pub(crate) fn onward(&self, frame: &Frame) -> Page {
+        let to = match &self.flow {
+            Some(flow) => frame.path_with(authorize::PATH, "flow", Some(flow)),
+            None => frame.path("/account"),
+        };
+        Page::see_other(&to)
+    }
+}
