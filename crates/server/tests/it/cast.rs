@@ -146,5 +146,5 @@ impl TestApp {
 
 /// The `sub` of a token.
 pub fn subject(token: &str) -> String {
-    crate::harness::claims(token)["sub"].as_str().unwrap().to_owned()
+    claims(token)["sub"].as_str().unwrap().to_owned()
 }

@@ -14,7 +14,7 @@ use crate::reply::problem::Problem;
 
 /// Counts what there is.
 pub async fn stats(State(app): State<App>, admin: Admin) -> Result<Response, Problem> {
-    let counted = admin.read(&app, STATS_READ, move |tx| users::count(tx));
+    let counted = admin.read(&app, STATS_READ, users::count);
     let users = counted.await?;
 
     let snapshot = app.snapshot();
