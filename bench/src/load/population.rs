@@ -129,6 +129,8 @@ fn user(number: u64, all: u64, now: Timestamp) -> User {
         updated_at: now,
         disabled_at: None,
         password_changed_at: None,
+        profile: Default::default(),
+        deletion_due_at: None,
     }
 }
 
@@ -149,5 +151,7 @@ fn grant(number: u64, all: u64, now: Timestamp) -> Grant {
         idle_expires_at: now.plus(Span::from_days(30)),
         expires_at: now.plus(Span::from_days(90)),
         revoked_at: None,
+        claims: None,
+        dpop_jkt: None,
     }
 }

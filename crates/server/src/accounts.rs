@@ -91,6 +91,8 @@ pub fn new_user(id: UserId, account: NewAccount, now: Timestamp) -> User {
         updated_at: now,
         disabled_at: None,
         password_changed_at: None,
+        profile: Default::default(),
+        deletion_due_at: None,
     }
 }
 

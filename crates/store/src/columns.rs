@@ -6,6 +6,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use munjigi_core::access::{Permissions, RoleName};
+use munjigi_core::account::Profile;
 use munjigi_core::audit::Outcome;
 use munjigi_core::oauth::client::{AuthMethod, GrantType, Origin, Party, Pkce};
 use munjigi_core::oauth::metadata::Metadata;
@@ -215,20 +216,28 @@ impl FromValue for ClaimsRequest {
     }
 }
 
-/// A JSON object of the members that are not as by default.
-impl ToValue for Metadata {
-    fn to_value(&self) -> Value {
-        // A type whose every member can be written.
-        Value::Text(serde_json::to_string(self).unwrap_or_default())
-    }
+/// Types that are a JSON object of what is said, and have nothing that cannot be written.
+macro_rules! as_json {
+    ($($kind:ty: $expected:literal,)*) => {$(
+        impl ToValue for $kind {
+            fn to_value(&self) -> Value {
+                Value::Text(serde_json::to_string(self).unwrap_or_default())
+            }
+        }
+
+        impl FromValue for $kind {
+            const EXPECTED: &'static str = $expected;
+
+            fn from_value(value: Value) -> Result<Self, Value> {
+                from_json(value)
+            }
+        }
+    )*};
 }
 
-impl FromValue for Metadata {
-    const EXPECTED: &'static str = "the metadata of a client";
-
-    fn from_value(value: Value) -> Result<Self, Value> {
-        from_json(value)
-    }
+as_json! {
+    Metadata: "the metadata of a client",
+    Profile: "what a person says about themselves",
 }
 
 /// A JSON object.

@@ -2,8 +2,9 @@
 //! means is decided by [`Grant::present`]; nothing here compares tokens.
 
 use munjigi_core::account::user::User;
-use munjigi_core::id::{GrantId, SessionId, UserId};
+use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::grant::{Grant, Lifetimes, Standing};
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::time::Timestamp;
 
 use crate::users::{self, user_columns};
@@ -17,12 +18,12 @@ macro_rules! grant_columns {
     () => {
         "g.user_id, g.id, g.client_id, g.session_id, g.scope, g.audiences, g.generation, g.nonce, \
          g.authenticated_at, g.created_at, g.rotated_at, g.idle_expires_at, g.expires_at, \
-         g.revoked_at, s.ended_at"
+         g.revoked_at, g.claims, g.dpop_jkt, s.ended_at"
     };
 }
 
 /// How many columns that is: what a statement reads besides begins here.
-const WIDTH: usize = 15;
+const WIDTH: usize = 17;
 
 /// Adds a grant.
 ///
@@ -31,8 +32,9 @@ const WIDTH: usize = 15;
 pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<()> {
     tx.push(
         "INSERT INTO grant_ (user_id, id, client_id, session_id, scope, audiences, generation,
-         nonce, authenticated_at, created_at, rotated_at, idle_expires_at, expires_at, revoked_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         nonce, authenticated_at, created_at, rotated_at, idle_expires_at, expires_at, revoked_at,
+         claims, dpop_jkt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         params![
             grant.user_id,
             grant.id,
@@ -48,6 +50,8 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<()> {
             grant.idle_expires_at,
             grant.expires_at,
             grant.revoked_at,
+            grant.claims,
+            grant.dpop_jkt,
         ],
     )
 }
@@ -172,6 +176,57 @@ pub fn revoke(tx: &mut Tx<'_>, user_id: &UserId, id: &GrantId, now: Timestamp) -
     Ok(changed > 0)
 }
 
+/// A client that was let in by a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelyingParty {
+    /// The session.
+    pub session_id: SessionId,
+    /// The client.
+    pub client_id: ClientId,
+    /// What it registered, the addresses that are told of a sign-out among it.
+    pub metadata: Metadata,
+}
+
+/// Who was let in by a session that has not ended yet. Grants that are over count: what the client
+/// began with them may go on.
+pub fn relying_parties_of_session(
+    tx: &mut ReadTx<'_>,
+    user_id: &UserId,
+    session_id: &SessionId,
+) -> Result<Vec<RelyingParty>> {
+    let rows = tx.rows(
+        "SELECT DISTINCT g.session_id, g.client_id, c.metadata FROM grant_ g
+         JOIN session s ON s.user_id = g.user_id AND s.id = g.session_id
+         JOIN client c ON c.id = g.client_id
+         WHERE g.user_id = $1 AND g.session_id = $2 AND s.ended_at IS NULL
+         ORDER BY g.session_id, g.client_id",
+        params![user_id, session_id],
+    )?;
+    rows.into_iter().map(relying_party).collect()
+}
+
+/// The same of every session of a person but one.
+pub fn relying_parties_of_user(
+    tx: &mut ReadTx<'_>,
+    user_id: &UserId,
+    except: Option<&SessionId>,
+) -> Result<Vec<RelyingParty>> {
+    let rows = tx.rows(
+        "SELECT DISTINCT g.session_id, g.client_id, c.metadata FROM grant_ g
+         JOIN session s ON s.user_id = g.user_id AND s.id = g.session_id
+         JOIN client c ON c.id = g.client_id
+         WHERE g.user_id = $1 AND g.session_id IS DISTINCT FROM $2 AND s.ended_at IS NULL
+         ORDER BY g.session_id, g.client_id",
+        params![user_id, except],
+    )?;
+    rows.into_iter().map(relying_party).collect()
+}
+
+fn relying_party(mut row: Row) -> Result<RelyingParty> {
+    let (session_id, client_id) = (row.take(0)?, row.take(1)?);
+    Ok(RelyingParty { session_id, client_id, metadata: row.take(2)? })
+}
+
 /// Revokes every grant of a session; how many.
 pub fn revoke_session(
     tx: &mut Tx<'_>,
@@ -242,6 +297,8 @@ fn take(row: &mut Row, from: usize) -> Result<(Grant, Option<Timestamp>)> {
         idle_expires_at: row.take(from + 11)?,
         expires_at: row.take(from + 12)?,
         revoked_at: row.take(from + 13)?,
+        claims: row.take(from + 14)?,
+        dpop_jkt: row.take(from + 15)?,
     };
-    Ok((grant, row.take(from + 14)?))
+    Ok((grant, row.take(from + 16)?))
 }

@@ -47,13 +47,14 @@ macro_rules! user_columns {
     () => {
         "u.id, u.email, u.email_canonical, u.email_verified_at, u.username, u.username_canonical, \
          u.name, u.locale, u.created_at, u.updated_at, u.disabled_at, u.password_changed_at, \
-         (SELECT string_agg(r.role, ' ') FROM user_role r WHERE r.user_id = u.id)"
+         (SELECT string_agg(r.role, ' ') FROM user_role r WHERE r.user_id = u.id), u.profile, \
+         u.deletion_due_at"
     };
 }
 pub(crate) use user_columns;
 
 /// How many columns that is: what a statement reads besides begins here.
-pub(crate) const WIDTH: usize = 13;
+pub(crate) const WIDTH: usize = 15;
 
 /// Adds a person with their roles.
 ///
@@ -63,8 +64,8 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
     tx.exec(
         "INSERT INTO user_ (id, email, email_canonical, email_verified_at, username,
          username_canonical, name, locale, created_at, updated_at, disabled_at,
-         password_changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         password_changed_at, profile, deletion_due_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         params![
             user.id,
             user.email,
@@ -78,6 +79,8 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<()> {
             user.updated_at,
             user.disabled_at,
             user.password_changed_at,
+            user.profile,
+            user.deletion_due_at,
         ],
     )?;
     for role in &user.roles {
@@ -116,14 +119,14 @@ pub fn find_by_username(tx: &mut ReadTx<'_>, canonical: &str) -> Result<Option<U
     row.map(from_row).transpose()
 }
 
-/// Writes address, user name, name, language and `updated_at`; false when there is no such person.
+/// Writes address, user name, name, language, further claims and `updated_at`; false when there is no such person.
 ///
 /// # Errors
 /// `Unique` with [`EMAIL_TAKEN`] or [`USERNAME_TAKEN`].
 pub fn update_profile(tx: &mut Tx<'_>, user: &User) -> Result<bool> {
     let changed = tx.exec(
         "UPDATE user_ SET email = $2, email_canonical = $3, email_verified_at = $4, username = $5,
-         username_canonical = $6, name = $7, locale = $8, updated_at = $9
+         username_canonical = $6, name = $7, locale = $8, updated_at = $9, profile = $10
          WHERE id = $1",
         params![
             user.id,
@@ -135,6 +138,7 @@ pub fn update_profile(tx: &mut Tx<'_>, user: &User) -> Result<bool> {
             user.name,
             user.locale,
             user.updated_at,
+            user.profile,
         ],
     )?;
     Ok(changed > 0)
@@ -169,6 +173,49 @@ pub fn set_password_changed(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Res
         "UPDATE user_ SET password_changed_at = $2, updated_at = $2 WHERE id = $1",
         params![id, now],
     )
+}
+
+/// Lets an account be deleted at `due_at`, or takes that back (`None`); false when one of both was
+/// said before, or they are not there.
+pub fn set_deletion_due(
+    tx: &mut Tx<'_>,
+    id: &UserId,
+    due_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<bool> {
+    let changed = match due_at {
+        Some(due_at) => tx.exec(
+            "UPDATE user_ SET deletion_due_at = $2, updated_at = $3
+             WHERE id = $1 AND deletion_due_at IS NULL",
+            params![id, due_at, now],
+        ),
+        None => tx.exec(
+            "UPDATE user_ SET deletion_due_at = NULL, updated_at = $2
+             WHERE id = $1 AND deletion_due_at IS NOT NULL",
+            params![id, now],
+        ),
+    }?;
+    Ok(changed > 0)
+}
+
+/// The accounts that are to be deleted now, those that wait longest first, at most `limit`.
+pub fn list_deletion_due(tx: &mut ReadTx<'_>, now: Timestamp, limit: u32) -> Result<Vec<UserId>> {
+    let rows = tx.rows(
+        "SELECT id FROM user_ WHERE deletion_due_at IS NOT NULL AND deletion_due_at <= $1
+         ORDER BY deletion_due_at, id LIMIT $2",
+        params![now, limit],
+    )?;
+    rows.into_iter().map(|mut row| row.take(0)).collect()
+}
+
+/// Deletes a person whose deletion is due, with everything that hangs on them; false when they are
+/// not there, or took it back a moment ago.
+pub fn delete_if_due(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<bool> {
+    let deleted = tx.exec(
+        "DELETE FROM user_ WHERE id = $1 AND deletion_due_at IS NOT NULL AND deletion_due_at <= $2",
+        params![id, now],
+    )?;
+    Ok(deleted > 0)
 }
 
 /// Deletes a person with everything that hangs on them; false when they are not there.
@@ -244,5 +291,7 @@ pub(crate) fn take(row: &mut Row) -> Result<User> {
         disabled_at: row.take(10)?,
         password_changed_at: row.take(11)?,
         roles: row.take::<BTreeSet<RoleName>>(12)?.into_iter().collect(),
+        profile: row.take(13)?,
+        deletion_due_at: row.take(14)?,
     })
 }

@@ -7,6 +7,7 @@ pub mod hash;
 pub mod password;
 pub mod policy;
 pub mod profile;
+pub mod profile_claims;
 mod unicode;
 pub mod user;
 pub mod username;
@@ -17,4 +18,5 @@ pub use hash::{Argon2Params, Argon2idHash, BcryptHash, StoredHash, StoredHashErr
 pub use password::{Password, PasswordRefusal};
 pub use policy::Weakness;
 pub use profile::{DisplayName, DisplayNameError, Locale, LocaleError};
+pub use profile_claims::{BadClaim, Profile, ProfileClaim};
 pub use username::{Username, UsernameError};

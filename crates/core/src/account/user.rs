@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::access::RoleName;
+use crate::account::profile_claims::Profile;
 use crate::id::{SessionId, UserId};
 use crate::time::Timestamp;
 
@@ -35,6 +36,11 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When the password was last changed by hand.
     pub password_changed_at: Option<Timestamp>,
+    /// What else they say about themselves.
+    pub profile: Profile,
+    /// When the account is deleted, which its owner asked for: until then they can only take that
+    /// back.
+    pub deletion_due_at: Option<Timestamp>,
 }
 
 /// A sign-in of a person.

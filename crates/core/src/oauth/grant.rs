@@ -6,6 +6,7 @@ use crate::oauth::api::Audience;
 use crate::oauth::client::Client;
 use crate::oauth::refresh::{Generation, RefreshToken};
 use crate::oauth::scope::Scope;
+use crate::oidc::claims_request::ClaimsRequest;
 use crate::secret::constant_time_eq;
 use crate::time::{Span, Timestamp};
 
@@ -40,6 +41,10 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// The claims that were asked for one by one, for UserInfo and for further ID tokens.
+    pub claims: Option<ClaimsRequest>,
+    /// The thumbprint of the key that its tokens are bound to (RFC 9449 §6).
+    pub dpop_jkt: Option<String>,
 }
 
 /// What the row's surroundings say, read in the same transaction.
@@ -221,6 +226,8 @@ mod tests {
             idle_expires_at: at(100).plus(LIVES.idle_ttl),
             expires_at: at(100).plus(Span::from_days(90)),
             revoked_at: None,
+            claims: None,
+            dpop_jkt: None,
         }
     }
 

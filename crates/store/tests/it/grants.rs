@@ -2,6 +2,7 @@
 
 use munjigi_core::account::user::User;
 use munjigi_core::oauth::grant::{Grant, Standing};
+use munjigi_core::oidc::claims_request::ClaimsRequest;
 use munjigi_store::{Result, Store, StoreError, Tx, each_backend, grants, sessions, users};
 
 use crate::sample::*;
@@ -30,7 +31,9 @@ each_backend! {
 
         let full = Grant {
             generation: 7, rotated_at: Some(at(12)), revoked_at: Some(at(13)), nonce: [0xfe; 16],
-            scope: Default::default(), audiences: vec![], ..grant(1, 11, 19)
+            scope: Default::default(), audiences: vec![], dpop_jkt: Some("a".repeat(43)),
+            claims: ClaimsRequest::parse(r#"{"userinfo":{"name":{"essential":true}}}"#).ok(),
+            ..grant(1, 11, 19)
         };
         let inserted = full.clone();
         write(&store, move |tx| {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use munjigi_core::access::{Role, RoleName};
 use munjigi_core::account::user::{Session, User};
+use munjigi_core::account::{Profile, ProfileClaim};
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::api::Api;
 use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash};
@@ -81,7 +82,17 @@ pub fn user(number: u64) -> User {
         updated_at: at(2),
         disabled_at: None,
         password_changed_at: Some(at(3)),
+        profile: profile(&[(ProfileClaim::Nickname, "MJ"), (ProfileClaim::Locality, "서울")]),
+        deletion_due_at: None,
     }
+}
+
+pub fn profile(said: &[(ProfileClaim, &str)]) -> Profile {
+    let mut profile = Profile::default();
+    for (claim, text) in said {
+        profile.set(*claim, text).unwrap();
+    }
+    profile
 }
 
 pub fn role(name: &str) -> Role {
@@ -169,6 +180,8 @@ pub fn grant(of: u64, in_session: u64, number: u64) -> Grant {
         idle_expires_at: at(5_000),
         expires_at: at(9_000),
         revoked_at: None,
+        claims: None,
+        dpop_jkt: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sessions.
 
-use munjigi_core::account::user::Session;
+use munjigi_core::account::user::{BrowserHold, Session};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::time::Span;
 use munjigi_store::{ReadTx, StoreError, each_backend, grants, sessions};
@@ -63,6 +63,65 @@ each_backend! {
         assert_eq!(touch(20).await, at(310));
         let other = |tx: &mut ReadTx<'_>| sessions::find(tx, &user_id(1), &session_id(12));
         assert_eq!(read(&store, other).await.unwrap().used_at, at(10));
+    }
+
+    async fn a_browser_holds_a_session_by_one_cookie_at_a_time(database) {
+        let store = database.store().await;
+        people(&store).await;
+        let held = |byte, idle| BrowserHold { hash: [byte; 32], idle_expires_at: at(idle) };
+        write(&store, move |tx| {
+            sessions::insert(tx, &Session { browser: Some(held(1, 60)), ..session(1, 13) })
+        }).await.unwrap();
+        let hold = async |number, byte: u8, next: Option<BrowserHold>| {
+            write(&store, move |tx| {
+                let whose = (&user_id(1), &session_id(number));
+                sessions::hold(tx, whose, &[byte; 32], next.as_ref())
+            }).await.unwrap()
+        };
+        let browser = async |number| {
+            let find = move |tx: &mut ReadTx<'_>| {
+                sessions::find(tx, &user_id(1), &session_id(number))
+            };
+            read(&store, find).await.unwrap().browser
+        };
+        assert!(!hold(13, 9, Some(held(2, 70))).await, "with another cookie");
+        assert!(!hold(11, 1, Some(held(2, 70))).await, "no browser holds it");
+        assert_eq!(browser(13).await, Some(held(1, 60)));
+        assert!(hold(13, 1, Some(held(2, 70))).await);
+        assert!(!hold(13, 1, Some(held(3, 80))).await, "the cookie before is dead");
+        assert_eq!((browser(13).await, browser(11).await), (Some(held(2, 70)), None));
+        assert!(hold(13, 2, None).await);
+        assert_eq!(browser(13).await, None);
+        assert!(!hold(13, 2, Some(held(2, 70))).await);
+    }
+
+    async fn a_session_that_a_browser_holds_dies_of_disuse(database) {
+        let store = database.store().await;
+        people(&store).await;
+        let browser = Some(BrowserHold { hash: [1; 32], idle_expires_at: at(1_000) });
+        write(&store, move |tx| {
+            sessions::insert(tx, &Session { browser, ..session(1, 13) })
+        }).await.unwrap();
+        let touch = async |number, now, idle| {
+            write(&store, move |tx| {
+                sessions::touch_held(tx, (&user_id(1), &session_id(number)), at(idle), at(now))
+            }).await.unwrap()
+        };
+        let live = async |now| {
+            let live = read(&store, move |tx| {
+                sessions::list_live(tx, &user_id(1), at(now), 200)
+            }).await;
+            live.iter().any(|session| session.id == session_id(13) && !session.is_over(at(now)))
+        };
+        assert_eq!(touch(13, 309, 2_000).await, 0, "it was a moment ago");
+        assert_eq!(touch(11, 900, 2_000).await, 0, "no browser holds it");
+        assert!(live(999).await && !live(1_000).await);
+        assert_eq!(touch(13, 1_000, 2_000).await, 0, "it is dead");
+        assert_eq!(touch(13, 900, 2_000).await, 1);
+        assert!(live(1_999).await && !live(2_000).await);
+        // It never outlives its own end.
+        assert_eq!(touch(13, 1_900, 99_000).await, 1);
+        assert!(live(9_999).await && !live(10_000).await);
     }
 
     async fn a_session_ends_once(database) {

@@ -1,5 +1,6 @@
 //! People.
 
+use munjigi_core::account::ProfileClaim;
 use munjigi_core::account::user::User;
 use munjigi_store::page::{Cursor, Page};
 use munjigi_store::users::{self, AccountState, UserFilter, UserKey};
@@ -14,7 +15,8 @@ each_backend! {
         let minji = User { roles, ..user(1) };
         let bare = User {
             email_verified_at: None, username: None, username_canonical: None, name: None,
-            locale: None, password_changed_at: None, disabled_at: Some(at(9)), ..user(2)
+            locale: None, password_changed_at: None, disabled_at: Some(at(9)),
+            profile: Default::default(), deletion_due_at: Some(at(10)), ..user(2)
         };
         let (first, second) = (minji.clone(), bare.clone());
         write(&store, move |tx| {
@@ -70,9 +72,10 @@ each_backend! {
             email: "New@Example.com".into(), email_canonical: "new@example.com".into(),
             email_verified_at: None, username: None, username_canonical: None,
             name: None, locale: Some("en".into()), updated_at: at(50),
+            profile: profile(&[(ProfileClaim::Zoneinfo, "Asia/Seoul")]),
             // None of these is a profile's.
             roles: vec![], created_at: at(99), disabled_at: Some(at(99)), password_changed_at: None,
-            ..before.clone()
+            deletion_due_at: Some(at(99)), ..before.clone()
         };
         let update = wanted.clone();
         assert!(write(&store, move |tx| users::update_profile(tx, &update)).await.unwrap());
@@ -81,7 +84,7 @@ each_backend! {
         let found = read(&store, |tx| users::find(tx, &user_id(1))).await.unwrap();
         let kept = User {
             roles: before.roles, created_at: before.created_at, disabled_at: before.disabled_at,
-            password_changed_at: before.password_changed_at, ..wanted
+            password_changed_at: before.password_changed_at, deletion_due_at: None, ..wanted
         };
         assert_eq!(found, kept);
     }
@@ -102,6 +105,50 @@ each_backend! {
         let enabled = read(&store, |tx| users::find(tx, &user_id(1))).await.unwrap();
         assert_eq!((enabled.disabled_at, enabled.updated_at), (None, at(63)));
         assert!(!set(9, Some(at(64)), at(64)).await);
+    }
+
+    async fn a_deletion_is_asked_for_and_taken_back_once_each(database) {
+        let store = database.store().await;
+        people(&store).await;
+        let set = async |number, due_at, now| {
+            write(&store, move |tx| users::set_deletion_due(tx, &user_id(number), due_at, at(now)))
+                .await.unwrap()
+        };
+        assert!(!set(1, None, 60).await);
+        assert!(set(1, Some(at(100)), 61).await);
+        assert!(!set(1, Some(at(999)), 62).await, "it is not put off");
+        assert!(!set(9, Some(at(100)), 61).await);
+        let asked = read(&store, |tx| users::find(tx, &user_id(1))).await.unwrap();
+        assert_eq!((asked.deletion_due_at, asked.updated_at), (Some(at(100)), at(61)));
+        assert!(set(1, None, 63).await);
+        assert!(!set(1, None, 64).await);
+        let back = read(&store, |tx| users::find(tx, &user_id(1))).await.unwrap();
+        assert_eq!((back.deletion_due_at, back.updated_at), (None, at(63)));
+    }
+
+    async fn only_accounts_whose_deletion_is_due_are_deleted(database) {
+        let store = database.store().await;
+        people(&store).await;
+        write(&store, |tx| {
+            users::insert(tx, &user(3))?;
+            users::set_deletion_due(tx, &user_id(1), Some(at(100)), at(61))?;
+            users::set_deletion_due(tx, &user_id(2), Some(at(90)), at(61))
+        }).await.unwrap();
+        let due = async |now, limit| {
+            read(&store, move |tx| users::list_deletion_due(tx, at(now), limit)).await
+        };
+        assert_eq!(due(89, 9).await, []);
+        assert_eq!(due(90, 9).await, [user_id(2)]);
+        assert_eq!(due(100, 9).await, [user_id(2), user_id(1)]);
+        assert_eq!(due(100, 1).await, [user_id(2)]);
+
+        let delete = async |number, now| {
+            write(&store, move |tx| users::delete_if_due(tx, &user_id(number), at(now)))
+                .await.unwrap()
+        };
+        assert!(!delete(1, 99).await && !delete(3, 999).await);
+        assert!(delete(1, 100).await && !delete(1, 100).await);
+        assert_eq!(read(&store, users::count).await, 2);
     }
 
     async fn a_change_of_password_is_dated(database) {
