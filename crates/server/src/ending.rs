@@ -1,13 +1,20 @@
 //! Ends things: grants, sessions, everything of a person or a client. Each ending revokes in the
 //! database and is announced in the same transaction; the node that did it obeys it at once.
+//!
+//! Whichever way a session ends, the clients that it let in are told: their logout tokens are
+//! queued here, in that transaction (OpenID Connect Back-Channel Logout §2.5), so that no way of
+//! ending one can forget them.
 
 use munjigi_core::access::RoleName;
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_core::oidc::logout::Ended;
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_store::{StoreError, Tx, clients, grants, revocations, roles, sessions};
+use munjigi_store::grants::RelyingParty;
+use munjigi_store::{StoreError, Tx, clients, grants, outbox, revocations, roles, sessions};
 
 use crate::clock::Clock;
+use crate::outbox::Logout;
 
 /// For how many people at most the end of their tokens is announced one by one.
 const MOST_HOLDERS: u32 = 10_000;
@@ -74,18 +81,37 @@ impl Ending {
         user_id: &UserId,
         session_id: &SessionId,
     ) -> Result<Option<Revocation>, StoreError> {
+        let parties = grants::relying_parties_of_session(tx, user_id, session_id)?;
         if !sessions::end(tx, user_id, session_id, self.now())? {
             return Ok(None);
         }
+        self.tell(tx, user_id, parties)?;
         grants::revoke_session(tx, user_id, session_id, self.now())?;
         self.announce(tx, Kind::Session, session_id).map(Some)
     }
 
     /// Ends every session and grant of a person, with one announcement.
     pub fn user(&self, tx: &mut Tx<'_>, user_id: &UserId) -> Result<Revocation, StoreError> {
+        let parties = grants::relying_parties_of_user(tx, user_id, None)?;
+        self.tell(tx, user_id, parties)?;
         sessions::end_all(tx, user_id, None, self.now())?;
         grants::revoke_all(tx, user_id, None, self.now())?;
         self.announce(tx, Kind::User, user_id)
+    }
+
+    /// Queues a logout token for every client that wants one.
+    fn tell(
+        &self,
+        tx: &mut Tx<'_>,
+        user_id: &UserId,
+        parties: Vec<RelyingParty>,
+    ) -> Result<(), StoreError> {
+        let wants = |party: &RelyingParty| party.metadata.backchannel_logout_uri.is_some();
+        for RelyingParty { session_id, client_id, .. } in parties.into_iter().filter(wants) {
+            let ended = Ended { user_id: *user_id, session_id };
+            outbox::insert(tx, &Logout { client_id, ended }.parcel(self.now()))?;
+        }
+        Ok(())
     }
 
     /// Ends the access tokens of a person; sessions and grants live on, and the next refresh brings
@@ -101,6 +127,8 @@ impl Ending {
         user_id: &UserId,
         kept: &SessionId,
     ) -> Result<Vec<Revocation>, StoreError> {
+        let parties = grants::relying_parties_of_user(tx, user_id, Some(kept))?;
+        self.tell(tx, user_id, parties)?;
         let ended = sessions::end_all(tx, user_id, Some(kept), self.now())?;
         grants::revoke_all(tx, user_id, Some(kept), self.now())?;
         ended.iter().map(|session| self.announce(tx, Kind::Session, session)).collect()

@@ -1,9 +1,11 @@
 //! Sends what was written into the outbox: mails, and logout tokens to clients. Whatever is to be
-//! sent is sealed, written in the transaction that it tells of, and sent after the commit, by
-//! whichever node takes it.
+//! sent is written in the transaction that it tells of, sealed where it holds a secret, and sent
+//! after the commit, by whichever node takes it.
 //!
 //! Delivery is at least once: a node that dies after it sent something and before it wrote that down
 //! is not heard of, and another one sends it again. A mail keeps its `Message-ID` then.
+
+mod logout;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +21,10 @@ use zeroize::Zeroizing;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::fetch::FetchError;
 use crate::mail::{Again, Envelope, Mail, Undelivered};
 use crate::random;
 use crate::seal::EncryptionKey;
+pub use logout::Logout;
 
 /// How often this node looks for what is due; it looks at once after a commit of its own.
 const EVERY: Duration = Duration::from_secs(1);
@@ -41,16 +43,6 @@ const PAUSES: [Span; 5] = [
     Span::from_hours(8),
 ];
 
-/// A logout token for a client (OpenID Connect Back-Channel Logout §2.5).
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Logout {
-    /// The client's `backchannel_logout_uri`.
-    pub uri: String,
-    /// The signed token. It has to live for as long as it is retried, if a late attempt is to be of
-    /// use.
-    pub logout_token: String,
-}
-
 /// A mail, sealed, to be written by [`munjigi_store::outbox::insert`] in the transaction that it
 /// tells of. `None` when no mail server is configured: nothing is written then.
 pub fn mail(app: &App, mail: &Mail) -> Result<Option<Parcel>, Failure> {
@@ -58,11 +50,6 @@ pub fn mail(app: &App, mail: &Mail) -> Result<Option<Parcel>, Failure> {
         return Ok(None);
     }
     parcel(app, Kind::Mail, mail).map(Some)
-}
-
-/// A logout token, sealed, to be written in the transaction that ends the session.
-pub fn logout(app: &App, logout: &Logout) -> Result<Parcel, Failure> {
-    parcel(app, Kind::Logout, logout)
 }
 
 /// Has this node look at once: to be called after a commit that wrote something to send.
@@ -221,22 +208,8 @@ async fn deliver(app: &App, parcel: &Parcel) -> Result<(), Undelivered> {
             let envelope = Envelope { id, written_at, mail: &mail };
             app.mail.deliver(&app.config, &envelope, app.clock.now()).await
         }
-        Kind::Logout => {
-            let logout: Logout = open(app, parcel)?;
-            let parameters = [("logout_token", logout.logout_token.as_str())];
-            let told = app.fetch.post_form(&logout.uri, &parameters).await;
-            told.map(|_| ()).map_err(|error| untold(&error))
-        }
+        Kind::Logout => logout::deliver(app, parcel).await,
     }
-}
-
-fn untold(error: &FetchError) -> Undelivered {
-    // What may not be reached may not be reached later either, and nothing may try it five times.
-    let again = match error {
-        FetchError::Refused(_) => Again::Never,
-        _ => Again::Later,
-    };
-    Undelivered { reason: error.to_string(), again }
 }
 
 fn open<T: for<'de> Deserialize<'de>>(app: &App, parcel: &Parcel) -> Result<T, Undelivered> {

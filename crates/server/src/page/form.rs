@@ -44,7 +44,7 @@ impl FromRequest<App> for PageForm {
 /// only beside a `same-origin`, because a sandboxed frame of somebody else has that origin too. A
 /// request with neither header is no browser's of these years, and cookies with `SameSite=Lax` do
 /// not travel with another site's forms.
-fn is_own(headers: &HeaderMap, issuer: &str) -> bool {
+pub(crate) fn is_own(headers: &HeaderMap, issuer: &str) -> bool {
     let mut sites = headers.get_all("sec-fetch-site").iter();
     let site = sites.next().map(|it| it.as_bytes());
     let mut origins = headers.get_all(ORIGIN).iter();

@@ -1,5 +1,5 @@
-//! Mails and logout tokens on their way: from the transaction that they tell of to whom they are
-//! for, over real connections, and what becomes of them when nobody answers.
+//! Mails on their way: from the transaction that they tell of to whom they are for, over real
+//! connections, and what becomes of them when nobody answers. Logout tokens are `sign_out`'s.
 
 use munjigi_core::account::Email;
 use munjigi_core::audit::Kind;
@@ -13,8 +13,6 @@ use munjigi_store::outbox::{Parcel, due, insert, take};
 use munjigi_store::page::Page;
 use munjigi_store::{Audit, Committed, DatabaseUrl, StoreError};
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use crate::harness::{TestApp, config};
 use crate::smtp::{CA, MailServer, Protection};
@@ -303,45 +301,6 @@ async fn every_mail_is_complete_in_both_languages_and_escapes_what_people_typed(
             assert!(!shown.contains("https://"), "no other link: {shown}");
         }
     }
-}
-
-/// A `logout` parcel is a form with the token, sent by the guarded client.
-#[tokio::test]
-async fn a_logout_token_is_posted_to_the_client_and_tried_again_when_it_fails() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let heard = tokio::spawn(async move {
-        let mut heard = Vec::new();
-        for status in ["503 Later", "200 OK"] {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = vec![0; 8_192];
-            let mut length = 0;
-            while !String::from_utf8_lossy(&request[..length]).contains("logout_token=") {
-                length += stream.read(&mut request[length..]).await.unwrap();
-            }
-            heard.push(String::from_utf8_lossy(&request[..length]).into_owned());
-            let answer =
-                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-        heard
-    });
-    let app = TestApp::start().await;
-    let uri = format!("http://127.0.0.1:{port}/logout");
-    let logout = outbox::Logout { uri, logout_token: "a.b.c".to_owned() };
-    write(&app, outbox::logout(&app.app, &logout).unwrap()).await;
-    assert_eq!(sent(&app).await, 0);
-    app.advance(60);
-    assert_eq!(sent(&app).await, 1);
-    let heard = heard.await.unwrap();
-    assert!(heard.iter().all(|it| it.ends_with("logout_token=a.b.c")), "{heard:?}");
-
-    // AD-06: what may not be reached is not tried again.
-    let uri = "http://169.254.169.254/".to_owned();
-    let inner = outbox::Logout { uri, logout_token: "a.b.c".to_owned() };
-    write(&app, outbox::logout(&app.app, &inner).unwrap()).await;
-    assert_eq!(sent(&app).await, 0);
-    assert_eq!(failures(&app).await.len(), 1);
 }
 
 /// A node that dies between sending and writing that down is not heard of: at least once.

@@ -1,9 +1,14 @@
 //! Grants.
 
 use munjigi_core::account::user::User;
+use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::grant::{Grant, Standing};
+use munjigi_core::oauth::metadata::{Metadata, WebUri};
 use munjigi_core::oidc::claims_request::ClaimsRequest;
-use munjigi_store::{Result, Store, StoreError, Tx, each_backend, grants, sessions, users};
+use munjigi_store::grants::RelyingParty;
+use munjigi_store::{
+    Result, Store, StoreError, Tx, clients, each_backend, grants, sessions, users,
+};
 
 use crate::sample::*;
 
@@ -190,5 +195,49 @@ each_backend! {
         assert_eq!(live(100, 200).await, ids(&[11]));
         write(&store, |tx| users::set_password_changed(tx, &user_id(1), at(70))).await.unwrap();
         assert_eq!(live(100, 200).await, []);
+    }
+
+    async fn who_was_let_in_by_a_session_is_known_until_it_ends(database) {
+        let store = database.store().await;
+        people(&store).await;
+        let told = Metadata {
+            backchannel_logout_uri: WebUri::parse("https://shop.example/back"),
+            ..Metadata::default()
+        };
+        let second = Client { metadata: told.clone(), ..client("second") };
+        write(&store, move |tx| {
+            clients::insert(tx, &second)?;
+            // Twice by the same session, and one of them is over.
+            for number in [13, 14] {
+                let by = session_id(11);
+                let client_id = client_id("second");
+                let grant = Grant { client_id, session_id: by, ..grant(1, 11, number) };
+                grants::insert(tx, &grant)?;
+            }
+            grants::revoke(tx, &user_id(1), &grant_id(13), at(20)).map(drop)
+        }).await.unwrap();
+        let of = |number, name: &str, metadata: &Metadata| RelyingParty {
+            session_id: session_id(number), client_id: client_id(name), metadata: metadata.clone(),
+        };
+        let none = Metadata::default();
+        let first = vec![of(11, "second", &told), of(11, "shop", &none)];
+        let by_session = async |number| {
+            read(&store, move |tx| {
+                grants::relying_parties_of_session(tx, &user_id(1), &session_id(number))
+            }).await
+        };
+        let by_user = async |except: Option<u64>| {
+            read(&store, move |tx| {
+                let except = except.map(session_id);
+                grants::relying_parties_of_user(tx, &user_id(1), except.as_ref())
+            }).await
+        };
+        assert_eq!(by_session(11).await, first);
+        assert_eq!(by_session(21).await, vec![], "another person's");
+        assert_eq!(by_user(Some(11)).await, vec![of(12, "shop", &none)]);
+        assert_eq!(by_user(None).await, [first, vec![of(12, "shop", &none)]].concat());
+        write(&store, |tx| sessions::end(tx, &user_id(1), &session_id(11), at(30))).await.unwrap();
+        assert_eq!(by_session(11).await, vec![]);
+        assert_eq!(by_user(None).await, vec![of(12, "shop", &none)]);
     }
 }
