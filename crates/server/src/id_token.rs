@@ -3,13 +3,15 @@
 
 use munjigi_core::account::user::User;
 use munjigi_core::id::{ClientId, SessionId, UserId};
+use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::acr::{self, Acr};
 use munjigi_core::oidc::at_hash::at_hash;
-use munjigi_core::oidc::claims::{IdTokenClaims, Person, of_id_token};
+use munjigi_core::oidc::claim_profile::About;
+use munjigi_core::oidc::claims::{Person, of_id_token, of_userinfo};
 use munjigi_core::oidc::claims_request::ClaimsRequest;
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_token::{Algorithm, Unverified};
+use munjigi_token::Unverified;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
@@ -25,7 +27,7 @@ const TYP: &str = "JWT";
 /// What an ID token is made of.
 pub struct IdToken<'a> {
     /// For which client.
-    pub client_id: &'a ClientId,
+    pub client: &'a Client,
     /// About whom.
     pub user: &'a User,
     /// The sign-in.
@@ -53,14 +55,14 @@ impl IdToken<'_> {
     /// `NoKey` while the RSA key is still being made, on the very first start.
     pub fn sign(&self, app: &App, snapshot: &Snapshot) -> Result<String, Failure> {
         // OpenID Connect Core §2: "iss", "sub", "aud", "exp" and "iat" are required.
-        let algorithm = Algorithm::Rs256;
+        let algorithm = self.client.metadata.id_token_algorithm();
         let asked = self.claims.map(|claims| &claims.id_token);
-        let mut claims = self.about_person(snapshot);
+        let mut claims = self.about_person(&app.config.issuer, snapshot);
         let acr = acr::told(Acr::Password, asked.and_then(|asked| asked.get("acr")));
         let own = json!({
             "iss": app.config.issuer,
             "sub": self.user.id,
-            "aud": self.client_id.as_str(),
+            "aud": self.client.id.as_str(),
             "iat": self.now.as_seconds(),
             "exp": self.now.plus(ID_TOKEN_TTL).as_seconds(),
             "auth_time": self.authenticated_at.as_seconds(),
@@ -81,13 +83,28 @@ impl IdToken<'_> {
         Ok(key.sign(TYP, &claims)?)
     }
 
-    fn about_person(&self, snapshot: &Snapshot) -> Map<String, Value> {
+    fn about_person(&self, issuer: &str, snapshot: &Snapshot) -> Map<String, Value> {
         let roles: Vec<&str> =
             snapshot.enabled_roles(&self.user.roles).map(|role| role.name.as_str()).collect();
         let (none, further) = (Default::default(), Map::new());
         let asked = self.claims.map_or(&none, |claims| &claims.id_token);
         let person = person(self.user, &further, &roles);
-        of_id_token(&person, self.scope, asked, IdTokenClaims::Minimal)
+        let placement = self.client.metadata.id_token_claims;
+        let mut claims = of_id_token(&person, self.scope, asked, placement);
+        let permissions = snapshot.permissions(&self.user.roles);
+        let permissions: Vec<&str> = permissions.iter().map(|it| it.as_str()).collect();
+        let about = About {
+            issuer,
+            client_id: &self.client.id,
+            user_id: &self.user.id,
+            session_id: &self.session_id,
+            scope: self.scope,
+            roles: &roles,
+            permissions: &permissions,
+            granted: &of_userinfo(&person, self.scope, &Default::default()),
+        };
+        claims.extend(self.client.metadata.claim_profile.claims(&about));
+        claims
     }
 }
 

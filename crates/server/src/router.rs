@@ -12,8 +12,10 @@ use crate::app::App;
 use crate::config::Mode;
 use crate::context::{Contexts, Named};
 use crate::endpoint::api::{admin, users};
-use crate::endpoint::oauth::{introspect, revoke, token, userinfo};
+use crate::endpoint::oauth::{authorize, introspect, logout, revoke, token, userinfo};
+use crate::endpoint::page::{consent, login};
 use crate::endpoint::{dev, docs, health, metadata};
+use crate::page::assets;
 use crate::reply::problem::Problem;
 
 /// A route, for tests and documents.
@@ -93,6 +95,7 @@ fn filter(method: &str) -> MethodFilter {
 pub fn router(app: &App) -> Router {
     let open = open(app.config.mode, Some(app)).router;
     open.merge(guarded(Some(app)).router)
+        .merge(pages(app.config.mode, Some(app)).router)
         .fallback(around(app, not_found))
         .method_not_allowed_fallback(around(app, not_allowed))
         .with_state(app.clone())
@@ -101,6 +104,34 @@ pub fn router(app: &App) -> Router {
 /// Every route of a mode.
 pub fn routes(mode: Mode) -> Vec<Route> {
     open(mode, None).routes.into_iter().chain(guarded(None).routes).collect()
+}
+
+/// Every route that a person's browser follows: pages, which no API document lists.
+pub fn page_routes(mode: Mode) -> Vec<Route> {
+    pages(mode, None).routes
+}
+
+/// The pages, and the endpoints that a browser is sent to.
+fn pages(mode: Mode, app: Option<&App>) -> Table {
+    let table = Table::new(app)
+        .add("GET", "/oauth2/authorize", authorize::get)
+        .add("POST", "/oauth2/authorize", authorize::post)
+        .add("GET", "/oauth2/logout", logout::get)
+        .add("POST", "/oauth2/logout", logout::post)
+        .add("GET", "/login", login::identifier)
+        .add("POST", "/login", login::send)
+        .add("GET", "/login/again", login::again)
+        .add("GET", "/consent", consent::ask)
+        .add("POST", "/consent", consent::send)
+        .add("GET", "/assets/{name}", assets::serve);
+    match mode {
+        Mode::Serve => table,
+        Mode::Dev => table
+            .add("GET", "/dev/mail", dev::mail::list)
+            .add("GET", "/dev/mail.json", dev::mail::json)
+            .add("DELETE", "/dev/mail.json", dev::mail::clear)
+            .add("GET", "/dev/mail/{id}", dev::mail::show),
+    }
 }
 
 /// The routes that anybody may call, or that authenticate clients.
@@ -116,13 +147,7 @@ fn open(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/docs/{*path}", docs::file);
     match mode {
         Mode::Serve => table,
-        Mode::Dev => table
-            .add("GET", "/", dev::home)
-            .add("POST", "/dev/clock", dev::move_clock)
-            .add("GET", "/dev/mail", dev::mail::list)
-            .add("GET", "/dev/mail.json", dev::mail::json)
-            .add("DELETE", "/dev/mail.json", dev::mail::clear)
-            .add("GET", "/dev/mail/{id}", dev::mail::show),
+        Mode::Dev => table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock),
     }
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod openid;
 mod places;
 mod rotation;
 mod story;

@@ -1,5 +1,5 @@
-//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, curl; and the packages
-//! of the third-party clients. It must not change a system that lacks nothing.
+//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, Chromium, curl; and
+//! the packages of the third-party clients. It must not change a system that lacks nothing.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -15,12 +15,13 @@ struct Need {
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need { name: "PostgreSQL", packages: &["postgresql"], is_there: has_postgresql },
     Need { name: "Python with venv", packages: &["python3", "python3-venv"], is_there: has_python },
     Need { name: "Node", packages: &["nodejs", "npm"], is_there: has_node },
     Need { name: "a JDK", packages: &["default-jdk-headless"], is_there: has_java },
     Need { name: "Maven", packages: &["maven"], is_there: has_maven },
+    Need { name: "Chromium", packages: &["chromium"], is_there: has_chromium },
     Need { name: "curl", packages: &["curl"], is_there: has_curl },
 ];
 
@@ -109,6 +110,10 @@ fn has_java() -> bool {
 
 fn has_maven() -> bool {
     succeeds(command("mvn").arg("--version"))
+}
+
+fn has_chromium() -> bool {
+    succeeds(command("chromium").arg("--version"))
 }
 
 fn has_curl() -> bool {

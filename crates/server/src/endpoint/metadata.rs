@@ -6,53 +6,77 @@ use axum::response::Response;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use munjigi_core::access::Role;
+use munjigi_core::oauth::authorization::{Prompt, ResponseMode};
 use munjigi_core::oauth::client::{AuthMethod, GrantType};
+use munjigi_core::oauth::pkce;
 use munjigi_core::oauth::scope::Scope;
+use munjigi_core::oidc::acr::Acr;
+use munjigi_core::oidc::claims;
 use munjigi_token::Algorithm;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::builtin::ADMIN_SCOPE;
+use crate::page::locale::Locale;
 use crate::snapshot::Document;
 
 /// The metadata document.
 #[derive(Serialize)]
 pub struct Discovery {
     issuer: String,
+    authorization_endpoint: String,
     token_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: String,
     revocation_endpoint: String,
     introspection_endpoint: String,
+    end_session_endpoint: String,
     scopes_supported: Vec<String>,
-    response_types_supported: Vec<&'static str>,
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: Vec<&'static str>,
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
-    claims_supported: &'static [&'static str],
+    code_challenge_methods_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+    prompt_values_supported: Vec<&'static str>,
+    acr_values_supported: Vec<&'static str>,
+    claim_types_supported: [&'static str; 1],
+    claims_supported: Vec<&'static str>,
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
+    ui_locales_supported: Vec<&'static str>,
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
+    frontchannel_logout_supported: bool,
+    frontchannel_logout_session_supported: bool,
     service_documentation: String,
 }
 
-const CLAIMS: &[&str] = &[
-    "sub",
-    "name",
-    "preferred_username",
-    "email",
-    "email_verified",
-    "locale",
-    "updated_at",
-    "roles",
+/// The grants that work today.
+const GRANTS: &[GrantType] = &[
+    GrantType::AuthorizationCode,
+    GrantType::RefreshToken,
+    GrantType::ClientCredentials,
+    GrantType::Password,
 ];
 
-/// The grants that work today.
-const GRANTS: &[GrantType] =
-    &[GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::Password];
-
 /// The identity scopes that work today.
-const SCOPES: &[&str] = &["openid", "profile", "email", "roles", "offline_access", ADMIN_SCOPE];
+const SCOPES: &[&str] = &[
+    "openid",
+    "profile",
+    "email",
+    "address",
+    "phone",
+    "roles",
+    "groups",
+    "offline_access",
+    ADMIN_SCOPE,
+];
 
 /// Writes the document for an issuer.
 pub fn discovery<'r>(
@@ -71,21 +95,38 @@ pub fn discovery<'r>(
     all.extend(&with_secret);
     Discovery {
         issuer: issuer.to_owned(),
+        authorization_endpoint: at("/oauth2/authorize"),
         token_endpoint: at("/oauth2/token"),
         jwks_uri: at("/.well-known/jwks.json"),
         userinfo_endpoint: at("/oauth2/userinfo"),
         revocation_endpoint: at("/oauth2/revoke"),
         introspection_endpoint: at("/oauth2/introspect"),
+        end_session_endpoint: at("/oauth2/logout"),
         scopes_supported: scopes,
-        // RFC 8414 §2 requires the member. There is no authorization endpoint yet, so it is empty.
-        response_types_supported: vec![],
+        response_types_supported: ["code"],
+        response_modes_supported: ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect(),
         grant_types_supported: GRANTS.iter().map(|grant| grant.as_str()).collect(),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: algorithms.iter().map(|it| it.as_str()).collect(),
         token_endpoint_auth_methods_supported: all.clone(),
         revocation_endpoint_auth_methods_supported: all,
         introspection_endpoint_auth_methods_supported: with_secret,
-        claims_supported: CLAIMS,
+        code_challenge_methods_supported: [pkce::METHOD],
+        // RFC 9207 §3.
+        authorization_response_iss_parameter_supported: true,
+        prompt_values_supported: Prompt::ALL.iter().map(|prompt| prompt.as_str()).collect(),
+        acr_values_supported: vec![Acr::Password.as_str()],
+        claim_types_supported: ["normal"],
+        claims_supported: std::iter::once("sub").chain(claims::supported()).collect(),
+        claims_parameter_supported: true,
+        request_parameter_supported: false,
+        // OpenID Connect Discovery §3: true where it is left out.
+        request_uri_parameter_supported: false,
+        ui_locales_supported: Locale::ALL.iter().map(|locale| locale.tag()).collect(),
+        backchannel_logout_supported: true,
+        backchannel_logout_session_supported: true,
+        frontchannel_logout_supported: true,
+        frontchannel_logout_session_supported: true,
         service_documentation: at("/docs"),
     }
 }

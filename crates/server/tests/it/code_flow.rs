@@ -101,11 +101,18 @@ async fn a_person_signs_in_consents_and_the_client_learns_who_they_are() {
     assert!(said.get("email").is_none(), "claims of scopes are told by UserInfo");
     let told = minji.app.read_as("/oauth2/userinfo", &access_token).await.expect(200);
     assert_eq!(told.text("/email"), MINJI.0);
-    minji.app.form("/oauth2/token", &[
-        ("grant_type", "refresh_token"),
-        ("client_id", "spa"),
-        ("refresh_token", &answer.text("/refresh_token")),
-    ]).await.expect(200);
+    minji
+        .app
+        .form(
+            "/oauth2/token",
+            &[
+                ("grant_type", "refresh_token"),
+                ("client_id", "spa"),
+                ("refresh_token", &answer.text("/refresh_token")),
+            ],
+        )
+        .await
+        .expect(200);
 }
 
 each_backend! {
@@ -128,7 +135,7 @@ each_backend! {
         ];
         app.form("/oauth2/token", &parameters).await.expect(400);
         let subject = claims(&tokens.access)["sub"].as_str().unwrap().to_owned();
-        assert_eq!(app.trail(&subject).await[0], "code_reused");
+        assert!(app.trail(&subject).await.contains(&"code_reused".to_owned()));
     }
 }
 
@@ -188,7 +195,7 @@ async fn a_wrong_client_or_redirect_uri_gets_a_page_and_never_a_redirect() {
         let answer = minji.open(&request(&[change])).await;
         assert_eq!(answer.status, 400, "{change:?}");
         assert!(answer.header("location").is_none());
-        assert!(answer.page().starts_with("<!DOCTYPE html>"), "{change:?}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(!answer.page().contains("<script"), "{change:?}");
     }
 }
@@ -225,6 +232,7 @@ async fn who_is_signed_in_and_has_consented_is_not_asked_again() {
     let minji = start().await;
     let first = code(&minji, &request(&[])).await;
     let id_token = minji.redeem(&first).await.expect(200).text("/id_token");
+    minji.app.advance(2);
     for change in [
         [("prompt", Some("none")), ("max_age", Some("10000"))],
         [("prompt", Some("none")), ("id_token_hint", Some(&*id_token))],
@@ -345,7 +353,7 @@ async fn a_request_may_be_posted_and_its_answer_too() {
     assert!(page.page().contains(r#"action="http://localhost:3000/callback""#), "{}", page.page());
     assert!(page.page().contains("mj_ac_"));
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.contains("form-action http://localhost:3000"), "{policy}");
+    assert!(policy.contains("form-action 'self' http://localhost:3000"), "{policy}");
 }
 
 /// KC CVE-2025-12390: two people, one browser.

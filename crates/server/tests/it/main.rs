@@ -23,6 +23,7 @@ mod refresh;
 mod review;
 mod role_ends;
 mod serve;
+mod sign_out;
 mod smtp;
 mod story;
 mod token;

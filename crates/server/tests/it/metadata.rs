@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use munjigi_core::audit::Kind;
 use munjigi_server::keys::State;
-use munjigi_server::{Mode, Rotation, jobs, routes};
+use munjigi_server::{Mode, Rotation, jobs, page_routes, routes};
 use munjigi_store::each_backend;
 use munjigi_token::Algorithm;
 use serde_json::{Value, json};
@@ -78,7 +78,8 @@ async fn everything_that_is_advertised_works() {
             continue;
         }
         urls += 1;
-        let known: Vec<_> = routes(Mode::Serve).into_iter().filter(|it| it.path == path).collect();
+        let all = routes(Mode::Serve).into_iter().chain(page_routes(Mode::Serve));
+        let known: Vec<_> = all.filter(|it| it.path == path).collect();
         assert!(!known.is_empty(), "{name} names {path}");
         for route in known {
             let method: Method = route.method.parse().unwrap();

@@ -76,7 +76,8 @@ impl Visitor {
     /// Sends a form from a page of such a site.
     pub async fn send_from(&self, site: &str, url: &str, fields: &[(&str, &str)]) -> Answer {
         let path = url.strip_prefix(ISSUER).unwrap_or(url);
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = Request::post(path)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("sec-fetch-site", site)
@@ -156,6 +157,7 @@ pub fn request(change: &[(&str, Option<&str>)]) -> String {
         parameters.retain(|(other, _)| other != name);
         parameters.extend(value.map(|value| (*name, value)));
     }
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let query =
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
     format!("/oauth2/authorize?{query}")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::authorization::{
-    AuthorizationRequest, Destination, PageError, Terms, client_id, destination, request,
+    AuthorizationRequest, Channel, Destination, PageError, Terms, client_id, destination, request,
 };
 use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::error::OAuthRefusal;
@@ -44,7 +44,7 @@ impl Asking {
         let destination = destination(&parameters, &client).map_err(|error| {
             Box::new(explained(app, frame, (error, &client, flow.find("redirect_uri"))))
         })?;
-        let request = request(&parameters, &client, &Terms::default());
+        let request = request(&parameters, &client, &terms(&client));
         Ok(Self { client, destination, request })
     }
 
@@ -57,6 +57,21 @@ impl Asking {
         let snapshot = app.snapshot_kept();
         let resources = request.resources.iter().map(String::as_str);
         issue::audiences(app, &snapshot, &self.client, resources)
+    }
+}
+
+/// What the client registered about its own requests.
+fn terms(client: &Client) -> Terms<'_> {
+    let metadata = &client.metadata;
+    Terms {
+        channel: Channel::Front,
+        required_channel: match metadata.require_pushed_authorization_requests {
+            true => Channel::Pushed,
+            false => Channel::Front,
+        },
+        default_max_age: metadata.default_max_age,
+        default_acr_values: &metadata.default_acr_values,
+        response_modes: &metadata.response_modes,
     }
 }
 

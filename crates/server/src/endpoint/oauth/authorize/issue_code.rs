@@ -15,7 +15,6 @@ use crate::browser::Visitor;
 use crate::context::Context;
 use crate::endpoint::oauth::authorize::Asking;
 use crate::failure::Failure;
-use crate::flow::Flow;
 use crate::issue;
 use crate::page::frame::Frame;
 use crate::page::reply::Page;
@@ -27,7 +26,6 @@ pub(super) struct Wanted<'w> {
     pub asking: &'w Asking,
     pub request: &'w AuthorizationRequest,
     pub audiences: Vec<Audience>,
-    pub flow: &'w Flow,
 }
 
 /// Writes the code, and brings it to the client.

@@ -155,7 +155,7 @@ async fn dispatch(
 
     match (decision, visitor) {
         (Decision::Issue, Some(visitor)) => {
-            let wanted = issue_code::Wanted { asking: &asking, request, audiences, flow };
+            let wanted = issue_code::Wanted { asking: &asking, request, audiences };
             Ok(issue_code::issue(app, context, &frame, (visitor, wanted)).await)
         }
         (Decision::Refuse(refusal), _) => Ok(refuse(refusal)),

@@ -121,7 +121,7 @@ pub async fn authorization_code(
     let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
     if scope.has("openid") {
         let id_token = IdToken {
-            client_id: &client.id,
+            client: &client,
             user: &user,
             session_id: grant.session_id,
             amr: &session.amr,

@@ -1,0 +1,70 @@
+//! The code flow as other people's programs go through it: `openid-client`, and a real Chromium.
+
+use std::process::{Command, Output};
+
+use munjigi_e2e::{Dev, skipped, top};
+
+#[track_caller]
+fn succeeded(output: &Output) -> String {
+    let (said, problem) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}\n{problem}");
+    said.into_owned()
+}
+
+/// Node with a script of ours and the packages of the tests; `None` when they are not there.
+fn node(script: &str) -> Option<Command> {
+    let modules = top().join("target/e2e-node/node_modules");
+    if !modules.join("playwright-core").exists() {
+        return None;
+    }
+    let mut command = Command::new("node");
+    command.arg(top().join("e2e/clients/node").join(script)).env("NODE_PATH", modules);
+    Some(command)
+}
+
+#[test]
+fn openid_client_goes_through_the_code_flow() {
+    let Some(mut node) = node("openid-client.cjs") else {
+        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    };
+    let dev = Dev::start();
+    let web = dev.client("web");
+    let secret = web["client_secret"].as_str().unwrap();
+    let redirect_uri = web["redirect_uris"][0].as_str().unwrap();
+    let said = succeeded(&node.args([&dev.issuer, "web", secret, redirect_uri]).output().unwrap());
+    assert_eq!(said, "code\nuserinfo\nrefresh\nreplay\n");
+}
+
+#[test]
+fn a_browser_goes_through_the_pages_in_both_languages_with_and_without_javascript() {
+    let Some(mut node) = node("browser.cjs") else {
+        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    };
+    let chromium = "/usr/bin/chromium";
+    if !std::path::Path::new(chromium).exists() {
+        return skipped("Chromium is not installed");
+    }
+    let dev = Dev::start();
+    let made = dev.cli(&[
+        "clients",
+        "create",
+        "--name",
+        "Photo album",
+        "--auth-method",
+        "none",
+        "--grant-type",
+        "authorization_code",
+        "--redirect-uri",
+        "http://127.0.0.1/callback",
+        "--scope",
+        "openid profile email",
+        "--output",
+        "json",
+    ]);
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let client_id = made["client_id"].as_str().unwrap();
+    let said = succeeded(&node.args([&dev.issuer, client_id, chromium]).output().unwrap());
+    assert!(said.ends_with("done\n"), "{said}");
+    assert_eq!(said.lines().count(), 4 * 5 + 1, "{said}");
+}
