@@ -114,6 +114,10 @@ id!(
     CodeId
 );
 id!(
+    /// One link that was mailed: the row that its ticket names.
+    LinkId
+);
+id!(
     /// One entry of the audit trail.
     EventId
 );
@@ -133,6 +137,7 @@ random_id!(UserId);
 timed_id!(SessionId);
 timed_id!(GrantId);
 timed_id!(CodeId);
+timed_id!(LinkId);
 timed_id!(EventId);
 timed_id!(OutboxId);
 timed_id!(RequestId);

@@ -7,9 +7,12 @@ use std::net::IpAddr;
 
 use munjigi_core::access::{Permissions, RoleName};
 use munjigi_core::account::Profile;
+use munjigi_core::account::link::Purpose;
 use munjigi_core::audit::Outcome;
 use munjigi_core::oauth::client::{AuthMethod, GrantType, Origin, Party, Pkce};
+use munjigi_core::oauth::device::UserCode;
 use munjigi_core::oauth::metadata::Metadata;
+use munjigi_core::oauth::parameters::Parameters;
 use munjigi_core::oauth::pkce::CodeChallenge;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::revocation;
@@ -76,6 +79,8 @@ as_word! {
     Party: Party::parse, "whose a client is";
     Origin: Origin::parse, "how a client came to be known";
     revocation::Kind: revocation::Kind::parse, "what is revoked";
+    Purpose: Purpose::parse, "what a link is for";
+    UserCode: UserCode::parse, "a user code";
     Outcome: outcome, "how something ended";
 }
 
@@ -238,6 +243,27 @@ macro_rules! as_json {
 as_json! {
     Metadata: "the metadata of a client",
     Profile: "what a person says about themselves",
+}
+
+/// A JSON array of pairs, in their order.
+impl ToValue for Parameters {
+    fn to_value(&self) -> Value {
+        Value::Text(serde_json::to_string(self.pairs()).unwrap_or_default())
+    }
+}
+
+impl FromValue for Parameters {
+    const EXPECTED: &'static str = "parameters";
+
+    fn from_value(value: Value) -> Result<Self, Value> {
+        match value {
+            Value::Text(text) => {
+                let pairs = serde_json::from_str(&text).ok();
+                pairs.and_then(|pairs| Self::new(pairs).ok()).ok_or(Value::Text(text))
+            }
+            other => Err(other),
+        }
+    }
 }
 
 /// A JSON object.

@@ -155,7 +155,8 @@ pub async fn contents(store: &Store) -> Result<Vec<(&'static str, i64)>> {
     }
     const COUNTED: &[(&str, &str)] = &counted!(
         "user_" "password" "role" "user_role" "client" "client_secret" "api" "session" "grant_"
-        "key" "setting" "revocation" "throttle"
+        "key" "setting" "revocation" "throttle" "code" "consent" "pushed_request" "device"
+        "replay" "link" "outbox" "registration_token"
     );
     const CHANGED: &[(&str, &str)] = &[
         ("counters", "SELECT CAST(SUM(value) AS BIGINT) FROM counter"),

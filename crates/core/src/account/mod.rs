@@ -4,6 +4,7 @@ pub mod attempts;
 mod blocklist;
 pub mod email;
 pub mod hash;
+pub mod link;
 pub mod password;
 pub mod policy;
 pub mod profile;

@@ -103,6 +103,10 @@ pub enum ReferenceKind {
     DeviceCode,
     /// The `request_uri` of a pushed authorization request (RFC 9126 §2.2).
     PushedRequest,
+    /// A token that lets somebody register clients (RFC 7591 §3).
+    RegistrationToken,
+    /// The token that a client manages its registration with (RFC 7592 §3).
+    ManagementToken,
 }
 
 impl ReferenceKind {
@@ -111,6 +115,8 @@ impl ReferenceKind {
         match self {
             Self::DeviceCode => "mj_dc_",
             Self::PushedRequest => "urn:ietf:params:oauth:request_uri:",
+            Self::RegistrationToken => "mj_rg_",
+            Self::ManagementToken => "mj_mg_",
         }
     }
 }

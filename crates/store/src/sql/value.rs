@@ -3,7 +3,7 @@
 use std::fmt;
 
 use munjigi_core::id::{
-    ClientId, CodeId, EventId, GrantId, OutboxId, RequestId, SessionId, TokenId, UserId,
+    ClientId, CodeId, EventId, GrantId, LinkId, OutboxId, RequestId, SessionId, TokenId, UserId,
 };
 use munjigi_core::time::{Span, Timestamp};
 
@@ -302,7 +302,9 @@ macro_rules! id_of_sixteen_bytes {
     )*};
 }
 
-id_of_sixteen_bytes!(UserId, SessionId, CodeId, GrantId, EventId, OutboxId, RequestId, TokenId);
+id_of_sixteen_bytes!(
+    UserId, SessionId, CodeId, GrantId, LinkId, EventId, OutboxId, RequestId, TokenId
+);
 
 #[cfg(test)]
 mod tests {

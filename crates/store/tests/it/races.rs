@@ -4,13 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use munjigi_core::account::attempts::{Attempts, FREE_FAILURES, Taken};
-use munjigi_core::account::user::User;
+use munjigi_core::account::link::{Link, Purpose};
+use munjigi_core::account::user::{BrowserHold, Session, User};
+use munjigi_core::id::OutboxId;
 use munjigi_core::oauth::grant::{Circumstances, Grant, Presented};
+use munjigi_core::oauth::pushed::PushedRequest;
+use munjigi_core::oauth::registration_token::RegistrationToken;
 use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_store::outbox::{self, Parcel};
 use munjigi_store::testing::Database;
 use munjigi_store::{
-    Audit, Committed, ReadTx, Result, Store, Tx, clients, counters, each_backend, grants,
-    passwords, revocations, roles, sessions, throttles, users,
+    Audit, Committed, ReadTx, Result, Store, StoreError, Tx, clients, codes, counters, devices,
+    each_backend, grants, links, passwords, pushed_requests, registration_tokens, replays,
+    revocations, roles, sessions, throttles, users,
 };
 
 use crate::sample::*;
@@ -234,5 +240,135 @@ each_backend! {
         assert!(told.iter().all(Result::is_ok), "{told:?}");
         let after = read(&store, counters::reference_version).await;
         assert_eq!(after - before, i64::try_from(CALLERS).unwrap());
+    }
+
+    /// RFC 6749 §4.1.2, PK-02 of the attack kit: one code, redeemed 64 times at once, makes one
+    /// grant.
+    async fn of_64_redemptions_of_a_code_one_makes_the_grant(database) {
+        let store = open(&database).await;
+        write(&store, |tx| codes::insert(tx, &code(1, 11, 1))).await.unwrap();
+        let told = at_once(&store, |tx, _| {
+            let found = codes::find(tx, &user_id(1), &code_id(1))?.unwrap();
+            if found.spent_at.is_some() {
+                return Ok(Committed::nothing(false));
+            }
+            if !codes::spend(tx, &user_id(1), &code_id(1), at(30))? {
+                return Err(StoreError::Conflict);
+            }
+            grants::insert(tx, &Grant { id: found.grant_id, ..grant(1, 11, 0) })?;
+            done(true)
+        }).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 1);
+    }
+
+    /// RFC 9449 §11.1, RFC 7523 §3: shown to 64 nodes at once, a proof is good at one.
+    async fn of_64_who_show_the_same_proof_one_is_first(database) {
+        let store = open(&database).await;
+        let told = at_once(&store, |tx, _| {
+            done_if(replays::spend_once(tx, replays::Kind::DpopProof, &[5; 32], at(50))?)
+        }).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 1);
+    }
+
+    async fn of_64_who_refer_to_a_pushed_request_one_spends_it(database) {
+        let store = open(&database).await;
+        write(&store, |tx| {
+            let pushed = PushedRequest {
+                hash: [5; 32], client_id: client_id("shop"), parameters: Default::default(),
+                dpop_jkt: None, created_at: at(10), expires_at: at(100), spent_at: None,
+            };
+            pushed_requests::insert(tx, &pushed)
+        }).await.unwrap();
+        let told = at_once(&store, |tx, _| {
+            done_if(pushed_requests::spend(tx, &[5; 32], at(50))?)
+        }).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 1);
+    }
+
+    async fn of_64_who_follow_a_link_one_is_first(database) {
+        let store = open(&database).await;
+        write(&store, |tx| {
+            let link = Link {
+                user_id: user_id(1), id: link_id(1), purpose: Purpose::Recover, hash: [1; 32],
+                email: "minji@example.com".to_owned(), created_at: at(10), expires_at: at(100),
+                spent_at: None,
+            };
+            links::insert(tx, &link)
+        }).await.unwrap();
+        let told = at_once(&store, |tx, _| {
+            done_if(links::spend(tx, &user_id(1), &link_id(1), at(50))?)
+        }).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 1);
+    }
+
+    async fn a_token_for_ten_registrations_lets_ten_of_64_register(database) {
+        let store = open(&database).await;
+        write(&store, |tx| {
+            let token = RegistrationToken {
+                hash: [5; 32], created_at: at(10), expires_at: at(100), remaining: 10,
+            };
+            registration_tokens::insert(tx, &token)
+        }).await.unwrap();
+        let told = at_once(&store, |tx, _| {
+            done_if(registration_tokens::spend_one(tx, &[5; 32], at(50))?)
+        }).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 10);
+    }
+
+    /// Said yes and no at once, and polled meanwhile: one answer, and tokens once at most.
+    async fn a_device_is_answered_once_and_its_code_spent_once(database) {
+        let store = open(&database).await;
+        write(&store, |tx| {
+            devices::insert(tx, &device(5))?;
+            devices::open(tx, &[5; 32], (&user_id(1), &session_id(11)))
+        }).await.unwrap();
+        let told = at_once(&store, |tx, number| {
+            let whose = (&user_id(1), &session_id(11));
+            done_if(match number % 2 {
+                0 => devices::approve(tx, &[5; 32], whose, at(50))?,
+                _ => devices::deny(tx, &[5; 32], whose, at(50))?,
+            })
+        }).await;
+        let winners: Vec<usize> = told.into_iter().map(Result::unwrap).enumerate()
+            .filter(|(_, won)| *won).map(|(number, _)| number).collect();
+        assert_eq!(winners.len(), 1);
+        let approved = winners[0].is_multiple_of(2);
+        let told = at_once(&store, |tx, _| {
+            done_if(devices::spend(tx, &[5; 32], at(60))?)
+        }).await;
+        let spent = told.into_iter().map(Result::unwrap).filter(|won| *won).count();
+        assert_eq!(spent, usize::from(approved));
+    }
+
+    /// Two tabs that sign in again at once: one cookie is good, and the other is dead.
+    async fn of_64_who_change_the_cookie_of_a_session_one_does(database) {
+        let store = open(&database).await;
+        let held = |byte| BrowserHold { hash: [byte; 32], idle_expires_at: at(1_000) };
+        write(&store, move |tx| {
+            sessions::insert(tx, &Session { browser: Some(held(200)), ..session(1, 13) })
+        }).await.unwrap();
+        let told = at_once(&store, move |tx, number| {
+            let next = held(u8::try_from(number).unwrap());
+            let whose = (&user_id(1), &session_id(13));
+            done_if(sessions::hold(tx, whose, &[200; 32], Some(&next))?)
+        }).await;
+        let winners: Vec<usize> = told.into_iter().map(Result::unwrap).enumerate()
+            .filter(|(_, won)| *won).map(|(number, _)| number).collect();
+        let find = |tx: &mut ReadTx<'_>| sessions::find(tx, &user_id(1), &session_id(13));
+        let browser = read(&store, find).await.unwrap().browser.unwrap();
+        assert_eq!(winners, [usize::from(browser.hash[0])]);
+    }
+
+    /// A mail is sent by one node, whoever looks.
+    async fn of_64_nodes_one_takes_what_is_due(database) {
+        let store = open(&database).await;
+        write(&store, |tx| {
+            let id = OutboxId::from_parts(at(1), [1; 10]);
+            let kind = outbox::Kind::Mail;
+            outbox::insert(tx, &Parcel { id, kind, payload: vec![1], created_at: at(1) })
+        }).await.unwrap();
+        let due = read(&store, |tx| outbox::due(tx, at(1), 10)).await.remove(0);
+        let told = at_once(&store, move |tx, _| done_if(outbox::take(tx, &due, at(60))?)).await;
+        assert_eq!(told.into_iter().map(Result::unwrap).filter(|won| *won).count(), 1);
     }
 }

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use munjigi_core::access::{Role, RoleName};
 use munjigi_core::account::user::{Session, User};
 use munjigi_core::account::{Profile, ProfileClaim};
-use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
+use munjigi_core::id::{ClientId, CodeId, GrantId, LinkId, SessionId, UserId};
 use munjigi_core::oauth::api::Api;
 use munjigi_core::oauth::client::{AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash};
+use munjigi_core::oauth::code::Code;
+use munjigi_core::oauth::device::{DeviceAuthorization, UserCode};
 use munjigi_core::oauth::grant::{Grant, Lifetimes};
 use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
@@ -57,6 +59,14 @@ pub fn session_id(number: u64) -> SessionId {
 
 pub fn grant_id(number: u64) -> GrantId {
     GrantId::from_bytes(sixteen(number))
+}
+
+pub fn code_id(number: u64) -> CodeId {
+    CodeId::from_bytes(sixteen(number))
+}
+
+pub fn link_id(number: u64) -> LinkId {
+    LinkId::from_bytes(sixteen(number))
 }
 
 pub fn client_id(name: &str) -> ClientId {
@@ -182,6 +192,53 @@ pub fn grant(of: u64, in_session: u64, number: u64) -> Grant {
         revoked_at: None,
         claims: None,
         dpop_jkt: None,
+    }
+}
+
+/// A code of the user in that session, for the client `shop`.
+pub fn code(of: u64, in_session: u64, number: u64) -> Code {
+    Code {
+        user_id: user_id(of),
+        id: code_id(number),
+        hash: [8; 32],
+        client_id: client_id("shop"),
+        session_id: session_id(in_session),
+        grant_id: grant_id(900 + number),
+        redirect_uri: "https://app.example/cb".to_owned(),
+        redirect_uri_named: true,
+        challenge: None,
+        nonce: None,
+        scope: "openid".parse().unwrap(),
+        audiences: vec!["urn:example:planner".to_owned()],
+        claims: None,
+        dpop_jkt: None,
+        authenticated_at: at(10),
+        created_at: at(20),
+        expires_at: at(80),
+        spent_at: None,
+    }
+}
+
+/// What a device asked for, by the client `shop`, up to ten minutes after the start.
+pub fn device(number: u8) -> DeviceAuthorization {
+    DeviceAuthorization {
+        hash: [number; 32],
+        user_code: UserCode::from_random([number; 16]),
+        client_id: client_id("shop"),
+        scope: "openid".parse().unwrap(),
+        audiences: vec!["urn:example:planner".to_owned()],
+        dpop_jkt: None,
+        address: Some("2001:db8::1".parse().unwrap()),
+        user_agent: Some("tv/1".to_owned()),
+        created_at: at(0),
+        expires_at: at(600),
+        polled_at: None,
+        poll_interval: Span::from_seconds(5),
+        user_id: None,
+        session_id: None,
+        approved_at: None,
+        denied_at: None,
+        spent_at: None,
     }
 }
 
