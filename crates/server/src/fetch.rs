@@ -41,8 +41,6 @@ const MAX_BODY: usize = 1024 * 1024;
 const AT_ONCE: usize = 32;
 /// How many of them may go to the same host, so that a slow one leaves room for the others.
 const PER_HOST: usize = 2;
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(30);
 /// How much room the head of an answer has over HTTP/2, in bytes.
 const MAX_HEAD: u32 = 16 * 1024;
 
@@ -237,8 +235,8 @@ fn guarded() -> ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .referer(false)
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(1)
+        // Every request resolves and is judged anew; there are few of them.
+        .pool_max_idle_per_host(0)
         .http2_max_header_list_size(MAX_HEAD)
         .user_agent(concat!("munjigi/", env!("CARGO_PKG_VERSION")))
 }

@@ -23,8 +23,12 @@ pub(super) enum Names {
     System,
     /// A test.
     #[cfg(test)]
-    Told(std::sync::Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    Told(std::sync::Arc<Told>),
 }
+
+/// What a test says that a name stands for.
+#[cfg(test)]
+pub(super) type Told = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
 
 impl Names {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
