@@ -2,8 +2,8 @@
 //! sent is written in the transaction that it tells of, sealed where it holds a secret, and sent
 //! after the commit, by whichever node takes it.
 //!
-//! Delivery is at least once: a node that dies after it sent something and before it wrote that down
-//! is not heard of, and another one sends it again. A mail keeps its `Message-ID` then.
+//! Delivery is at least once: a node that dies after it sent something and before it wrote that
+//! down is not heard of, and another one sends it again. A mail keeps its `Message-ID` then.
 
 mod logout;
 

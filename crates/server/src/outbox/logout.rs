@@ -1,6 +1,7 @@
 //! Logout tokens (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5): a client is told that a
 //! session has ended. What waits is who, and from which session: no token, so that each attempt
-//! carries one that is not over yet, and no secret, so that an operator who has no key can queue it.
+//! carries one that is not over yet, and no secret, so that an operator without the key can queue
+//! it.
 
 use http::StatusCode;
 use munjigi_core::id::{ClientId, OutboxId, SessionId, UserId};

@@ -196,7 +196,8 @@ async fn an_address_that_is_not_registered_is_not_gone_to() {
     }
 }
 
-/// `oidcc-rp-initiated-logout-modified-id-token-hint`, `oidcc-rp-initiated-logout-bad-id-token-hint`.
+/// `oidcc-rp-initiated-logout-modified-id-token-hint`,
+/// `oidcc-rp-initiated-logout-bad-id-token-hint`.
 #[tokio::test]
 async fn a_hint_that_is_no_id_token_of_ours_is_not_believed() {
     let minji = start().await;
@@ -270,7 +271,7 @@ async fn a_hint_may_be_old() {
     assert!(!minji.is_signed_in().await);
 }
 
-/// RP-Initiated Logout §2: "OpenID Providers MUST support the use of the HTTP GET and POST methods".
+/// RP-Initiated Logout §2: both methods have to be supported.
 #[tokio::test]
 async fn a_client_may_post_and_what_decides_is_its_hint() {
     let minji = start().await;

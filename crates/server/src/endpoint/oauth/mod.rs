@@ -1,6 +1,8 @@
 //! The OAuth 2.1 and OpenID Connect endpoints.
 
+pub mod authorize;
 pub mod introspect;
+pub mod logout;
 pub mod revoke;
 pub mod token;
 pub mod userinfo;
