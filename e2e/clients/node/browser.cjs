@@ -15,7 +15,8 @@ const shots = process.env.MUNJIGI_SCREENSHOTS;
 function listen() {
   const seen = [];
   const server = http.createServer((request, answer) => {
-    seen.push(new URL(request.url, 'http://127.0.0.1'));
+    const url = new URL(request.url, 'http://127.0.0.1');
+    if (url.pathname === '/callback') seen.push(url);
     answer.end('<!doctype html><title>client</title>back at the client');
   });
   return new Promise((done) => {
