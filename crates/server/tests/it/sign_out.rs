@@ -356,8 +356,7 @@ impl Listener {
         let it = Self { uri, status, heard: Arc::default() };
         let hear = async |State(it): State<Self>, body: String| {
             it.heard.lock().unwrap().push(body);
-            let status = *it.status.lock().unwrap();
-            status
+            *it.status.lock().unwrap()
         };
         let router = Router::new().route("/back", post(hear)).with_state(it.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
