@@ -1,21 +1,26 @@
 //! The configuration file: as written, then checked as a whole. What changes while the server runs
 //! stands in the database instead (`settings.rs`).
 
+mod network;
+mod outward;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use munjigi_core::time::Span;
 use munjigi_store::DatabaseUrl;
-use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::fetch::parse_roots;
-use crate::mail::{MailConfig, Relay, parse_sender};
+use crate::mail::MailConfig;
 use crate::seal::EncryptionKey;
+pub use network::Network;
+use network::check_networks;
+pub use outward::Outbound;
+use outward::{MailSection, OutboundSection};
 
 /// Whether the server runs for production or on a laptop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,22 +99,6 @@ struct LogSection {
     format: LogFormat,
 }
 
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct MailSection {
-    smtp_url: Option<String>,
-    smtp_url_file: Option<PathBuf>,
-    from: Option<String>,
-    reply_to: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct OutboundSection {
-    ca_file: Option<PathBuf>,
-    allow: Vec<String>,
-}
-
 /// Every key of the file, for messages, and for the environment: `MUNJIGI_<SECTION>_<KEY>`.
 pub const KEYS: &[&str] = &[
     "issuer",
@@ -160,15 +149,6 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// Where this server may go by itself.
     pub outbound: Outbound,
-}
-
-/// Where this server may go by itself, beside public addresses over TLS.
-#[derive(Clone, Debug, Default)]
-pub struct Outbound {
-    /// Authorities that are trusted beside the machine's own.
-    pub roots: Vec<CertificateDer<'static>>,
-    /// Addresses that may be connected to although they are not public, also in plain HTTP.
-    pub allowed: Vec<Network>,
 }
 
 /// One thing that is wrong in the configuration.
@@ -305,51 +285,6 @@ impl ConfigFile {
             }
         };
         EncryptionKey::parse(&text).map_err(|error| mistake(key, error.to_string()))
-    }
-}
-
-impl MailSection {
-    fn check(&self) -> Result<Option<MailConfig>, Mistake> {
-        let url = match (&self.smtp_url, &self.smtp_url_file) {
-            (Some(_), Some(_)) => {
-                return Err(mistake("mail.smtp_url", "say it once: `smtp_url` or `smtp_url_file`"));
-            }
-            (Some(text), None) => Zeroizing::new(text.clone()),
-            (None, Some(path)) => read_secret("mail.smtp_url_file", path)?,
-            (None, None) if self.from.is_none() && self.reply_to.is_none() => return Ok(None),
-            (None, None) => {
-                return Err(mistake("mail.smtp_url", "is missing; no mail is sent without it"));
-            }
-        };
-        let relay = Relay::parse(&url).map_err(|wrong| mistake("mail.smtp_url", wrong))?;
-        let sender = |key: &str, text: &str| {
-            let message = "is an address such as `Munjigi <no-reply@example.kr>`";
-            parse_sender(text).ok_or_else(|| mistake(key, message))
-        };
-        let Some(from) = &self.from else {
-            return Err(mistake("mail.from", "is missing; from whom do mails come?"));
-        };
-        let from = sender("mail.from", from)?;
-        let reply_to = self.reply_to.as_deref().map(|text| sender("mail.reply_to", text));
-        Ok(Some(MailConfig { relay, from, reply_to: reply_to.transpose()? }))
-    }
-}
-
-impl OutboundSection {
-    fn check(&self) -> Result<Outbound, Mistake> {
-        let key = "outbound.ca_file";
-        let roots = match &self.ca_file {
-            None => Vec::new(),
-            Some(path) => {
-                let read = std::fs::read(path);
-                let pem = read.map_err(|error| {
-                    mistake(key, format!("cannot read {}: {error}", path.display()))
-                });
-                let wrong = "holds no certificate of an authority in PEM";
-                parse_roots(&pem?).ok_or_else(|| mistake(key, wrong))?
-            }
-        };
-        Ok(Outbound { roots, allowed: check_networks("outbound.allow", &self.allow)? })
     }
 }
 
@@ -562,58 +497,6 @@ fn default_threads() -> usize {
     cores.saturating_sub(1).max(1)
 }
 
-/// A range of addresses, as `10.0.0.0/8` or a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
-
-impl Network {
-    /// This machine: what `munjigi dev` may connect to.
-    pub const LOOPBACK: [Self; 2] = [
-        Self { address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), prefix: 8 },
-        Self { address: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 },
-    ];
-
-    /// Reads `ADDRESS` or `ADDRESS/PREFIX`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Some(longest), |prefix| prefix.parse().ok())?;
-        (prefix <= longest).then_some(Self { address, prefix })
-    }
-
-    /// Whether an address is in it. An IPv4 address inside of IPv6 counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differ = u32::from(network) ^ u32::from(address);
-                differ.checked_shr(32_u32.saturating_sub(self.prefix)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differ = u128::from(network) ^ u128::from(address);
-                differ.checked_shr(128_u32.saturating_sub(self.prefix)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-fn check_networks(key: &str, texts: &[String]) -> Result<Vec<Network>, Mistake> {
-    texts
-        .iter()
-        .map(|text| {
-            let message = format!("`{text}` is no address range such as `10.0.0.0/8`");
-            Network::parse(text).ok_or_else(|| mistake(key, message))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -745,16 +628,6 @@ mod tests {
         assert_eq!(config.issuer, "https://other.example");
         assert_eq!(config.hashing_threads, 3);
         assert_eq!(config.trusted_proxies.len(), 2);
-    }
-
-    #[test]
-    fn networks_hold_their_addresses() {
-        let network = Network::parse("10.0.0.0/8").unwrap();
-        assert!(network.contains("10.255.0.1".parse().unwrap()));
-        assert!(network.contains("::ffff:10.0.0.1".parse().unwrap()));
-        assert!(!network.contains("11.0.0.1".parse().unwrap()));
-        assert!(Network::parse("0.0.0.0/0").unwrap().contains("1.2.3.4".parse().unwrap()));
-        assert!(Network::parse("10.0.0.0/33").is_none());
     }
 
     #[test]

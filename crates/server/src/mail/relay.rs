@@ -164,8 +164,8 @@ impl Smtp {
             .to(Mailbox::new(None, to))
             .subject(letter.subject)
             .date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
-            // RFC 5322 §3.6.4. The same when it is sent again, so that the reader's mail program can
-            // tell that it is the same mail.
+            // RFC 5322 §3.6.4. The same when it is sent again, so that a mail program can tell
+            // that it is the same mail.
             .message_id(Some(format!("<{}@{}>", envelope.id, self.host)))
             // RFC 3834 §5: no machine is to answer.
             .raw_header(header("Auto-Submitted", "auto-generated"))
