@@ -14,6 +14,9 @@ use crate::keys::KeyRing;
 use crate::page::failed::Reason;
 use crate::seal::{EncryptionKey, SealError};
 
+/// Where authorization requests come, and come back to from the pages: below the issuer.
+pub const AUTHORIZE: &str = "/oauth2/authorize";
+
 /// How long a person may take.
 pub const FLOW_TTL: Span = Span::from_hours(1);
 

@@ -15,6 +15,7 @@
 
 pub mod accounts;
 mod app;
+mod asking;
 mod attempts;
 mod browser;
 pub mod builtin;
@@ -39,6 +40,7 @@ pub mod operate;
 pub mod outbox;
 pub mod page;
 mod profile_change;
+mod proof;
 pub mod random;
 pub mod registry;
 mod reply;

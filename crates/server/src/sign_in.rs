@@ -111,8 +111,8 @@ pub(crate) struct Proved {
 }
 
 impl Proved {
-    /// What is written besides the sign-in itself: the ledger is cleared, and an old hash brought up
-    /// to date. `false` when the account was disabled, deleted or given another password while the
+    /// Writes what goes with a sign-in: the ledger is cleared, and an old hash brought up to date.
+    /// It is too late when the account was disabled, deleted or given another password while the
     /// hash was computed: then nothing may be written.
     pub fn write(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Written, StoreError> {
         let still = users::find(tx, &self.user.id)?;

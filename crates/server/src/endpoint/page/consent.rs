@@ -1,7 +1,7 @@
 //! `/consent`: a person lets an application in, or not (OpenID Connect Core §3.1.2.4). What they
 //! said is remembered; what follows from it, `/oauth2/authorize` decides.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::oauth::api::Audience;
@@ -15,11 +15,11 @@ use munjigi_store::{Audit, Committed, StoreError, consents};
 use url::Url;
 
 use crate::app::App;
+use crate::asking::{Asking, disclosed};
 use crate::attempts::record;
 use crate::browser::{Browser, Visitor};
 use crate::context::Context;
-use crate::endpoint::oauth::authorize::{Asking, disclosed};
-use crate::endpoint::page::OnTheWay;
+use crate::endpoint::page::{OnTheWay, Visit};
 use crate::failure::Failure;
 use crate::page::consent::{Asked, Consent as ConsentPage};
 use crate::page::failed::Reason;
@@ -41,10 +41,8 @@ struct Question {
 /// `GET /consent`.
 pub async fn ask(
     State(app): State<App>,
-    context: Context,
-    browser: Browser,
+    Visit { context, browser, way }: Visit,
     frame: Frame,
-    Query(way): Query<OnTheWay>,
 ) -> Page {
     match question(&app, &context, (browser, frame), &way).await {
         Ok(question) => question.page(&app, way.sealed().unwrap_or_default()),
@@ -55,9 +53,7 @@ pub async fn ask(
 /// `POST /consent`: `action` is `allow`, `deny` or `switch`.
 pub async fn send(
     State(app): State<App>,
-    context: Context,
-    browser: Browser,
-    Query(way): Query<OnTheWay>,
+    Visit { context, browser, way }: Visit,
     form: PageForm,
 ) -> Page {
     let question = match question(&app, &context, (browser, form.frame), &way).await {

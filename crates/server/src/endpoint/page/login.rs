@@ -1,7 +1,7 @@
 //! `/login`: who, then the password. What is typed is checked by the one rule of `sign_in.rs`; who
 //! is signed in is written here, with a new cookie at every change of privilege (SS-01).
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use http::StatusCode;
 use munjigi_core::account::Password;
 use munjigi_core::account::user::Session;
@@ -10,10 +10,10 @@ use munjigi_core::oauth::client::Client;
 use munjigi_store::{Audit, Committed, StoreError, grants, sessions};
 
 use crate::app::App;
+use crate::asking::client_of;
 use crate::browser::{Browser, NewHold, Visitor, let_go};
 use crate::context::{Context, UserAgent};
-use crate::endpoint::oauth::authorize::client_of;
-use crate::endpoint::page::OnTheWay;
+use crate::endpoint::page::{OnTheWay, Visit};
 use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::page::field::Complaint;
@@ -28,10 +28,8 @@ use crate::sign_in::{self, Login, PASSWORD, Presented, Proved, SignInError, Writ
 /// `GET /login`: the first step.
 pub async fn identifier(
     State(app): State<App>,
-    context: Context,
-    browser: Browser,
+    Visit { context, browser, way }: Visit,
     frame: Frame,
-    Query(way): Query<OnTheWay>,
 ) -> Page {
     let here = match Here::find(&app, &context, &browser, (frame, way)) {
         Ok(here) => here,
@@ -48,10 +46,8 @@ pub async fn identifier(
 /// `GET /login/again`: the password of who is signed in already.
 pub async fn again(
     State(app): State<App>,
-    context: Context,
-    browser: Browser,
+    Visit { context, browser, way }: Visit,
     frame: Frame,
-    Query(way): Query<OnTheWay>,
 ) -> Page {
     let here = match Here::find(&app, &context, &browser, (frame, way)) {
         Ok(here) => here,
@@ -68,10 +64,8 @@ pub async fn again(
 /// `POST /login`: a name, or a name and a password.
 pub async fn send(
     State(app): State<App>,
-    context: Context,
-    browser: Browser,
+    Visit { context, browser, way }: Visit,
     UserAgent(user_agent): UserAgent,
-    Query(way): Query<OnTheWay>,
     form: PageForm,
 ) -> Page {
     let here = match Here::find(&app, &context, &browser, (form.frame, way)) {

@@ -4,11 +4,13 @@
 pub mod consent;
 pub mod login;
 
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
+
 use crate::app::App;
 use crate::browser::Browser;
 use crate::context::Context;
-use crate::endpoint::oauth::authorize;
-use crate::flow::Flow;
+use crate::flow::{AUTHORIZE, Flow};
 use crate::page::failed::Reason;
 use crate::page::frame::Frame;
 use crate::page::reply::Page;
@@ -18,6 +20,32 @@ use crate::page::reply::Page;
 pub struct OnTheWay {
     /// The sealed flow; absent on the way to the own account pages.
     flow: Option<String>,
+}
+
+/// A request to a page: who makes it, with which browser, on which way.
+pub struct Visit {
+    /// The request around it.
+    pub(crate) context: Context,
+    /// The browser.
+    pub(crate) browser: Browser,
+    /// Where the way goes on.
+    pub(crate) way: OnTheWay,
+}
+
+impl FromRequestParts<App> for Visit {
+    type Rejection = Page;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Page> {
+        let refuse = |parts: &Parts, reason| Frame::of_request(parts, app).refuse(reason);
+        let Ok(context) = Context::from_request_parts(parts, app).await else {
+            return Err(refuse(parts, Reason::Internal));
+        };
+        let browser = Browser::from_request_parts(parts, app).await?;
+        let Ok(Query(way)) = Query::<OnTheWay>::try_from_uri(&parts.uri) else {
+            return Err(refuse(parts, Reason::Request));
+        };
+        Ok(Self { context, browser, way })
+    }
 }
 
 impl OnTheWay {
@@ -41,7 +69,7 @@ impl OnTheWay {
     /// Back to where the way goes on.
     pub(crate) fn onward(&self, frame: &Frame) -> Page {
         let to = match &self.flow {
-            Some(flow) => frame.path_with(authorize::PATH, "flow", Some(flow)),
+            Some(flow) => frame.path_with(AUTHORIZE, "flow", Some(flow)),
             None => frame.path("/account"),
         };
         Page::see_other(&to)

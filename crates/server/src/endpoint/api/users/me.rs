@@ -12,10 +12,11 @@ use munjigi_store::{Audit, Committed, StoreError, Tx, passwords, throttles, user
 use crate::accounts::{AccountError, Profile};
 use crate::app::App;
 use crate::ending::Ending;
-use crate::endpoint::api::users::proof::{Proof, prove};
 use crate::extract::caller::{Bearer, SignedIn, load, over};
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::profile_change::ProfileChange;
+use crate::proof::{Proof, prove};
+use crate::proof::{Proof, prove};
 use crate::reply::problem::Problem;
 use crate::reply::{json, nothing};
 
@@ -39,16 +40,10 @@ pub async fn change(
     let event = event.subject(bearer.user_id);
 
     let written = app.store.write(move |tx| {
-        let Some(mut user) = load(tx, &bearer, context.now)? else {
+        let Some(user) = load(tx, &bearer, context.now)? else {
             return Ok(Committed::nothing(None));
         };
-        let changed = body.apply(&mut user, context.now);
-        if changed.is_empty() {
-            return Ok(Committed::nothing(Some(user)));
-        }
-        users::update_profile(tx, &user)?;
-        let event = event.clone().with("changed", changed);
-        Ok::<_, StoreError>(Committed::new(Some(user), Audit::Record(Box::new(event))))
+        Ok::<_, StoreError>(body.write(tx, user, &event, context.now)?.map(Some))
     });
     let user = written.await.map_err(AccountError::from)?.ok_or_else(over)?;
 

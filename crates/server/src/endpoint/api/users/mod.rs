@@ -2,7 +2,6 @@
 
 pub mod me;
 pub mod password;
-mod proof;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;

@@ -11,9 +11,9 @@ use munjigi_core::secret::Secret;
 use munjigi_store::{Audit, Committed, StoreError, codes, sessions, users};
 
 use crate::app::App;
+use crate::asking::Asking;
 use crate::browser::Visitor;
 use crate::context::Context;
-use crate::endpoint::oauth::authorize::Asking;
 use crate::failure::Failure;
 use crate::issue;
 use crate::page::frame::Frame;

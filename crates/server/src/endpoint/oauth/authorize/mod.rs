@@ -2,39 +2,27 @@
 //! at the request and at who is signed in, and sends the person to the one page that is needed
 //! next, or back to the client. No page decides what comes after it.
 
-mod asking;
 mod issue_code;
-
-use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, RawQuery, Request, State};
 use munjigi_core::oauth::authorization::{Decision, LoginReason, SignedIn, Surroundings, decide};
-use munjigi_core::oauth::consent::Consent;
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
-use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::acr::Acr;
-use munjigi_store::consents;
 use url::form_urlencoded;
 
 use crate::app::App;
+use crate::asking::{Asking, consent_of, disclosed};
 use crate::browser::{Browser, MARK_TTL, Visitor, new_mark};
 use crate::context::Context;
 use crate::extract::read_body;
-use crate::failure::Failure;
-use crate::flow::Flow;
+use crate::flow::{AUTHORIZE, Flow};
 use crate::id_token;
-use crate::issue;
 use crate::page::cookies::Cookie;
 use crate::page::failed::Reason;
 use crate::page::frame::Frame;
 use crate::page::reply::Page;
 use crate::reply::authorization as answer;
-
-pub(crate) use asking::Asking;
-
-/// Where this stands, below the issuer.
-pub(crate) const PATH: &str = "/oauth2/authorize";
 
 /// `GET`: an authorization request, or one that comes back from a page with its `flow`.
 pub async fn get(
@@ -68,7 +56,7 @@ pub async fn post(State(app): State<App>, frame: Frame, request: Request) -> Pag
     }
     let pairs = form_urlencoded::parse(&body);
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-    Page::see_other(&format!("{}?{query}", frame.path(PATH)))
+    Page::see_other(&format!("{}?{query}", frame.path(AUTHORIZE)))
 }
 
 /// The request with its body read in the bounds of every body; empty when it is no form.
@@ -170,7 +158,7 @@ async fn dispatch(
 }
 
 /// A visitor as the rules see them.
-pub(crate) fn signed_in(visitor: &Visitor) -> SignedIn {
+fn signed_in(visitor: &Visitor) -> SignedIn {
     SignedIn {
         user_id: visitor.user.id,
         session_id: visitor.session.id,
@@ -179,35 +167,8 @@ pub(crate) fn signed_in(visitor: &Visitor) -> SignedIn {
     }
 }
 
-/// What of a scope this person may let a client have; all of it while nobody is there.
-pub(crate) fn disclosed(app: &App, visitor: Option<&Visitor>, asked: &Scope) -> Scope {
-    match visitor {
-        None => asked.clone(),
-        Some(visitor) => issue::granted_scope(&app.snapshot(), &visitor.user, asked),
-    }
-}
-
-/// What this person allowed the client before.
-pub(crate) async fn consent_of(
-    app: &App,
-    visitor: &Visitor,
-    asking: &Asking,
-) -> Result<Option<Consent>, Failure> {
-    let (user_id, client_id) = (visitor.user.id, asking.client.id.clone());
-    Ok(app.store.read(move |tx| consents::find(tx, &user_id, &client_id)).await?)
-}
-
 fn on_to(app: &App, frame: &Frame, flow: &Flow, path: &str) -> Result<Page, Box<Page>> {
     let sealed = flow.seal(&app.snapshot_kept().keys);
     let sealed = sealed.map_err(|failure| Box::new(frame.broken(failure)))?;
     Ok(Page::see_other(&frame.path_with(path, "flow", Some(&sealed))))
-}
-
-/// The client behind a flow, for the pages on the way.
-pub(crate) fn client_of(
-    app: &App,
-    flow: &Flow,
-) -> Option<Arc<munjigi_core::oauth::client::Client>> {
-    let id: munjigi_core::id::ClientId = flow.find("client_id")?.parse().ok()?;
-    app.snapshot().clients.get(&id).cloned()
 }

@@ -1,5 +1,6 @@
-//! One's own present password, asked for once more before something that cannot be undone. A stolen
-//! access token must not become a way to guess it: one ledger for all guesses.
+//! One's own present password, asked for once more before something that cannot be undone, by the
+//! account API and the pages alike. A stolen access token or an unwatched browser must not become a
+//! way to guess it: one ledger for all guesses.
 
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Password, StoredHash};
@@ -9,7 +10,6 @@ use crate::app::App;
 use crate::attempts::{Counted, Ledger, count_account, give_back, record};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::reply::problem::Problem;
 use crate::sign_in::SignInError;
 
 /// The present password was right.
@@ -29,14 +29,14 @@ pub async fn prove(
     user: &User,
     guess: Option<Password>,
     wrong: &'static str,
-) -> Result<Option<Proof>, Problem> {
+) -> Result<Option<Proof>, SignInError> {
     let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
     let throttled = refused.clone().refused("too many attempts");
     let (hash, ledger) = match count_account(app, user, throttled).await? {
         Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
         Counted::Throttled { until, .. } => {
             let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
-            return Err(SignInError::Throttled(wait).into());
+            return Err(SignInError::Throttled(wait));
         }
     };
     match is_right(app, guess, hash.as_deref()).await {

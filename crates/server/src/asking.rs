@@ -9,10 +9,14 @@ use munjigi_core::oauth::authorization::{
     AuthorizationRequest, Channel, Destination, PageError, Terms, client_id, destination, request,
 };
 use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::consent::Consent;
 use munjigi_core::oauth::error::OAuthRefusal;
 use munjigi_core::oauth::parameters::Parameters;
+use munjigi_core::oauth::scope::Scope;
+use munjigi_store::consents;
 
 use crate::app::App;
+use crate::browser::Visitor;
 use crate::config::Mode;
 use crate::failure::Failure;
 use crate::flow::Flow;
@@ -23,7 +27,7 @@ use crate::page::redirect_difference::RedirectDifference;
 use crate::page::reply::{Page, View};
 
 /// A request whose answer has somewhere to go.
-pub(crate) struct Asking {
+pub struct Asking {
     /// Who asks.
     pub client: Arc<Client>,
     /// Where the answer goes.
@@ -58,6 +62,30 @@ impl Asking {
         let resources = request.resources.iter().map(String::as_str);
         issue::audiences(app, &snapshot, &self.client, resources)
     }
+}
+
+/// What of a scope this person may let a client have; all of it while nobody is there.
+pub fn disclosed(app: &App, visitor: Option<&Visitor>, asked: &Scope) -> Scope {
+    match visitor {
+        None => asked.clone(),
+        Some(visitor) => issue::granted_scope(&app.snapshot(), &visitor.user, asked),
+    }
+}
+
+/// What this person allowed the client before.
+pub async fn consent_of(
+    app: &App,
+    visitor: &Visitor,
+    asking: &Asking,
+) -> Result<Option<Consent>, Failure> {
+    let (user_id, client_id) = (visitor.user.id, asking.client.id.clone());
+    Ok(app.store.read(move |tx| consents::find(tx, &user_id, &client_id)).await?)
+}
+
+/// The client behind a flow, for the pages on the way.
+pub fn client_of(app: &App, flow: &Flow) -> Option<Arc<Client>> {
+    let id: ClientId = flow.find("client_id")?.parse().ok()?;
+    app.snapshot().clients.get(&id).cloned()
 }
 
 /// What the client registered about its own requests.
