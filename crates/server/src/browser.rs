@@ -9,7 +9,7 @@ use munjigi_core::id::SessionId;
 use munjigi_core::oauth::ticket::{Ticket, TicketKind};
 use munjigi_core::secret::{Secret, keyed_hash};
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_store::{Store, StoreError, Tx, sessions, users};
+use munjigi_store::{ReadTx, Store, StoreError, Tx, sessions, users};
 
 use crate::app::App;
 use crate::context::Context;
@@ -32,6 +32,20 @@ pub struct Visitor {
     pub session: Session,
     /// How the browser holds it.
     pub hold: BrowserHold,
+}
+
+impl Visitor {
+    /// The person as they are now, in the transaction in which they change something; `None` when
+    /// the account is gone or disabled, or this browser holds the session no longer.
+    pub fn load(&self, tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Option<User>, StoreError> {
+        let Session { user_id, id, .. } = &self.session;
+        let session = sessions::find(tx, user_id, id)?.filter(|it| !it.is_over(now));
+        let hold = session.and_then(|session| session.browser);
+        if hold.is_none_or(|hold| hold.hash != self.hold.hash) {
+            return Ok(None);
+        }
+        Ok(users::find(tx, user_id)?.filter(|user| user.disabled_at.is_none()))
+    }
 }
 
 /// The browser behind a request.

@@ -39,6 +39,7 @@ mod opening;
 pub mod operate;
 pub mod outbox;
 pub mod page;
+mod password_change;
 mod profile_change;
 mod proof;
 pub mod random;

@@ -1,8 +1,10 @@
-//! What a PATCH of a profile says, for the account API and the admin API alike.
+//! A change of a profile, for the account API, the account pages and the admin API alike.
 
 use munjigi_core::account::user::User;
 use munjigi_core::account::{DisplayName, Locale, Username};
+use munjigi_core::audit::Event;
 use munjigi_core::time::Timestamp;
+use munjigi_store::{Audit, Committed, StoreError, Tx, users};
 
 use crate::extract::json::{Change, FromMembers, Members};
 
@@ -28,6 +30,27 @@ impl FromMembers for ProfileChange {
 }
 
 impl ProfileChange {
+    /// Writes the change that somebody makes of their own profile, with its event; nothing when it
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// `Unique` when the user name is somebody else's.
+    pub fn write(
+        &self,
+        tx: &mut Tx<'_>,
+        mut user: User,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<Committed<User>, StoreError> {
+        let changed = self.apply(&mut user, now);
+        if changed.is_empty() {
+            return Ok(Committed::nothing(user));
+        }
+        users::update_profile(tx, &user)?;
+        let event = event.clone().with("changed", changed);
+        Ok(Committed::new(user, Audit::Record(Box::new(event))))
+    }
+
     /// The account with the change made, and the names of what was changed.
     pub fn apply(&self, user: &mut User, now: Timestamp) -> Vec<&'static str> {
         let before = user.clone();

@@ -16,7 +16,6 @@ use crate::extract::caller::{Bearer, SignedIn, load, over};
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::profile_change::ProfileChange;
 use crate::proof::{Proof, prove};
-use crate::proof::{Proof, prove};
 use crate::reply::problem::Problem;
 use crate::reply::{json, nothing};
 
