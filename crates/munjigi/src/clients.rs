@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Audience, parse_audience};
 use munjigi_core::oauth::client::{AuthMethod, GrantType, Party, Pkce};
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::secret::Secret;
@@ -89,6 +90,10 @@ struct Create {
     #[arg(long, default_value = "required", value_parser = pkce())]
     pkce: Pkce,
 
+    /// What else is known of it: a JSON object of RFC 7591's members, as jwks_uri
+    #[arg(long, value_name = "JSON", default_value = "{}", value_parser = metadata)]
+    metadata: Metadata,
+
     /// It belongs to whoever runs this server: it may see passwords, and needs no consent
     #[arg(long)]
     first_party: bool,
@@ -130,6 +135,10 @@ struct Change {
     #[arg(long, value_parser = pkce())]
     pkce: Option<Pkce>,
 
+    /// What else is known of it, in place of what was: a JSON object of RFC 7591's members
+    #[arg(long, value_name = "JSON", value_parser = metadata)]
+    metadata: Option<Metadata>,
+
     /// Whether it belongs to whoever runs this server
     #[arg(long, value_name = "YES")]
     first_party: Option<bool>,
@@ -144,6 +153,7 @@ impl Change {
             scope: self.scope,
             audiences: self.audiences,
             pkce: self.pkce,
+            metadata: self.metadata,
             party: self.first_party.map(|it| if it { Party::First } else { Party::Third }),
         }
     }
@@ -182,6 +192,12 @@ fn pkce() -> impl TypedValueParser<Value = Pkce> {
     PossibleValuesParser::new(names).try_map(|text| Pkce::parse(&text).ok_or("unknown"))
 }
 
+fn metadata(text: &str) -> Result<Metadata, String> {
+    let members =
+        munjigi_token::json::object(text.as_bytes()).map_err(|error| error.to_string())?;
+    Metadata::parse(&members).map_err(|bad| bad.to_string())
+}
+
 /// The order in which people read a client.
 const ORDER: &[&str] = &[
     "client_id",
@@ -194,6 +210,8 @@ const ORDER: &[&str] = &[
     "scope",
     "audiences",
     "pkce",
+    "metadata",
+    "origin",
     "created_at",
     "disabled_at",
 ];
@@ -247,6 +265,7 @@ async fn register(operator: &Operator, create: Create) -> Result<Value, Stop> {
         audiences: create.audiences,
         pkce: create.pkce,
         party: if create.first_party { Party::First } else { Party::Third },
+        metadata: create.metadata,
     };
     let (client, secret) = operator.create_client(registration).await?;
     let mut shown = show_client(&client);

@@ -119,7 +119,8 @@ pub fn find_by_username(tx: &mut ReadTx<'_>, canonical: &str) -> Result<Option<U
     row.map(from_row).transpose()
 }
 
-/// Writes address, user name, name, language, further claims and `updated_at`; false when there is no such person.
+/// Writes address, user name, name, language, further claims and `updated_at`; false when there is
+/// no such person.
 ///
 /// # Errors
 /// `Unique` with [`EMAIL_TAKEN`] or [`USERNAME_TAKEN`].

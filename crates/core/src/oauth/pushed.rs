@@ -1,4 +1,5 @@
-//! Pushed authorization requests (RFC 9126): what a client said beforehand, and who may refer to it.
+//! Pushed authorization requests (RFC 9126): what a client said beforehand, and who may refer to
+//! it.
 
 use crate::id::ClientId;
 use crate::oauth::parameters::Parameters;

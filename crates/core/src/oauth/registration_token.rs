@@ -1,5 +1,5 @@
-//! Tokens that let somebody register clients (RFC 7591 §3, "initial access token"): each is good for
-//! some registrations and for some time.
+//! Tokens that let somebody register clients (RFC 7591 §3, "initial access token"): each is good
+//! for some registrations and for some time.
 
 use crate::time::{Span, Timestamp};
 

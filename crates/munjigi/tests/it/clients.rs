@@ -91,6 +91,29 @@ fn a_registration_that_contradicts_itself_is_refused() {
 }
 
 #[test]
+fn a_client_that_signs_has_keys_and_is_told_no_secret() {
+    let sandbox = Sandbox::new();
+    let signing = ["--name", "A", "--id", "bank", "--grant-type", "client_credentials"];
+    let signing = [&signing[..], &["--auth-method", "private_key_jwt"]].concat();
+    create(&sandbox, &signing).fails(6, "needs jwks or jwks_uri");
+    let metadata = r#"{"jwks_uri": "https://bank.example/jwks", "dpop_bound_access_tokens": true}"#;
+    let made = create(&sandbox, &[&signing[..], &["--metadata", metadata]].concat()).json();
+    assert_eq!(made["client_secret"], Value::Null);
+    assert_eq!(made["metadata"], serde_json::from_str::<Value>(metadata).unwrap());
+    assert_eq!(made["origin"], "made");
+    sandbox.verb(&["clients", "rotate-secret", "bank"]).fails(5, "has no secret");
+
+    let update = |metadata| sandbox.verb(&["clients", "update", "bank", "--metadata", metadata]);
+    update("{}").fails(6, "needs jwks or jwks_uri");
+    let other = r#"{"jwks_uri": "https://bank.example/keys"}"#;
+    let updated = update(other).json();
+    assert_eq!(updated["metadata"], serde_json::from_str::<Value>(other).unwrap());
+    for bad in ["[]", "{", r#"{"jwks_uri": "javascript:alert(1)"}"#, r#"{"contacts": 7}"#] {
+        assert_eq!(update(bad).code, 2, "{bad}");
+    }
+}
+
+#[test]
 fn an_id_belongs_to_one_client() {
     let sandbox = Sandbox::new();
     cron(&sandbox);

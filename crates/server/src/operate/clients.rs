@@ -8,6 +8,7 @@ use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::{
     Client, GrantType, Party, Pkce, SECRET_OVERLAP, SecretHash, check_registration, hash_secret,
 };
+use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::secret::Secret;
@@ -53,6 +54,8 @@ pub struct ClientChange {
     pub pkce: Option<Pkce>,
     /// Whose it is.
     pub party: Option<Party>,
+    /// What else is known of it, in place of what was.
+    pub metadata: Option<Metadata>,
 }
 
 impl ClientChange {
@@ -65,6 +68,7 @@ impl ClientChange {
             audiences: self.audiences.clone().unwrap_or(client.audiences),
             pkce: self.pkce.unwrap_or(client.pkce),
             party: self.party.unwrap_or(client.party),
+            metadata: self.metadata.clone().unwrap_or(client.metadata),
             ..client
         }
     }
@@ -122,8 +126,9 @@ impl Operator {
         let event = self.event(Kind::ClientSecretRotated)?.client(id.clone());
         let event = event.with("overlap_seconds", old.overlap().as_seconds());
         let write = move |tx: &mut Tx<'_>| {
-            if find(tx, &id)?.is_public() {
-                return Err(OperateError::Conflict("a public client has no secret".to_owned()));
+            if !find(tx, &id)?.auth_method.uses_secret() {
+                let why = "a public client, or one that signs, has no secret";
+                return Err(OperateError::Conflict(why.to_owned()));
             }
             clients::expire_secrets(tx, &id, now.plus(old.overlap()))?;
             clients::forget_expired_secrets(tx, now)?;
