@@ -86,7 +86,7 @@ impl IdToken<'_> {
     fn about_person(&self, issuer: &str, snapshot: &Snapshot) -> Map<String, Value> {
         let roles: Vec<&str> =
             snapshot.enabled_roles(&self.user.roles).map(|role| role.name.as_str()).collect();
-        let (none, further) = (Default::default(), Map::new());
+        let (none, further) = (Default::default(), self.user.profile.claims());
         let asked = self.claims.map_or(&none, |claims| &claims.id_token);
         let person = person(self.user, &further, &roles);
         let placement = self.client.metadata.id_token_claims;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use munjigi_core::audit::Kind;
 use munjigi_core::time::Span;
 use munjigi_store::{
-    Audit, Committed, StoreError, clients, keys, outbox as sending, revocations, sessions,
-    throttles,
+    Audit, Committed, StoreError, clients, codes, keys, links, outbox as sending, pushed_requests,
+    replays, revocations, sessions, throttles,
 };
 
 use crate::app::App;
@@ -24,6 +24,9 @@ const AT_A_TIME: u32 = 500;
 const KEEP_SESSIONS: Span = Span::from_days(30);
 /// How long it is known that something was sent or given up, without what it was.
 const KEEP_SENT: Span = Span::from_days(30);
+
+/// How long mailed links are kept after they expired, so that one that is followed late is told so.
+const KEEP_LINKS: Span = Span::from_days(7);
 
 /// Runs the jobs until the app is dropped.
 pub fn start(app: &App) {
@@ -59,7 +62,12 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let throttles = throttles::forget_expired(tx, now, AT_A_TIME)?;
             let sessions = sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
             let sent = sending::forget_over(tx, now.minus(KEEP_SENT), AT_A_TIME)?;
-            let more = throttles.max(sessions).max(sent) >= u64::from(AT_A_TIME);
+            let codes = codes::forget_expired(tx, now, AT_A_TIME)?;
+            let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
+            let pushed = pushed_requests::forget_expired(tx, now, AT_A_TIME)?;
+            let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
+            let counts = [throttles, sessions, sent, codes, links, pushed, seen];
+            let more = counts.iter().any(|count| *count >= u64::from(AT_A_TIME));
             Ok::<_, StoreError>(Committed::new(more, Audit::Routine("what is over is forgotten")))
         });
         if !forgotten.await? {

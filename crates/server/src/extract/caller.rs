@@ -9,6 +9,7 @@ use munjigi_core::account::user::User;
 use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::id::{ClientId, GrantId, SessionId, UserId};
 use munjigi_core::oauth::client::{GrantType, Party};
+use munjigi_core::oauth::grant::Grant;
 use munjigi_core::time::Timestamp;
 use munjigi_store::{ReadTx, StoreError, grants};
 use munjigi_verify::{Anyone, Refused};
@@ -166,10 +167,19 @@ pub fn load(
     bearer: &Bearer,
     now: Timestamp,
 ) -> Result<Option<User>, StoreError> {
+    Ok(load_with_grant(tx, bearer, now)?.map(|(_, user)| user))
+}
+
+/// The same with the grant that the token stands for.
+pub fn load_with_grant(
+    tx: &mut ReadTx<'_>,
+    bearer: &Bearer,
+    now: Timestamp,
+) -> Result<Option<(Grant, User)>, StoreError> {
     let found = grants::find_with_user(tx, &bearer.user_id, &bearer.grant_id)?;
     let Some((grant, standing, user)) = found else { return Ok(None) };
     let is_over = grant.revoked_at.is_some() || grant.dead(&standing, now).is_some();
-    Ok(Some(user).filter(|_| !is_over))
+    Ok(Some((grant, user)).filter(|_| !is_over))
 }
 
 /// The problem of a token that is genuine and over.

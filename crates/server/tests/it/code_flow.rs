@@ -425,3 +425,40 @@ async fn an_id_token_is_no_access_token_and_an_access_token_no_hint() {
     let typ = Typ::AccessToken;
     assert!(typ.admits(Some("at+jwt")) && !typ.admits(Some("JWT")));
 }
+
+/// `oidcc-claims-essential`, `oidcc-scope-profile`: what was asked for one by one, and no more than
+/// the client may have.
+#[tokio::test]
+async fn userinfo_tells_what_was_granted_and_what_was_asked_for_one_by_one() {
+    let minji = start().await;
+    let wanted = json!({
+        "userinfo": {"email": {"essential": true}, "phone_number": null},
+        "id_token": {"name": null},
+    });
+    let wanted = wanted.to_string();
+    let change = [("scope", Some("openid")), ("claims", Some(&*wanted))];
+    let code = code(&minji, &request(&change)).await;
+    let answer = minji.redeem(&code).await.expect(200);
+    let id_token = claims(&answer.text("/id_token"));
+    assert_eq!(id_token["name"], json!("김민지"));
+    assert!(id_token.get("email").is_none());
+    let told = minji.app.read_as("/oauth2/userinfo", &answer.text("/access_token")).await;
+    let told = told.expect(200).json();
+    assert_eq!(told["email"], json!(MINJI.0));
+    assert_eq!(told["sub"], id_token["sub"]);
+    assert!(told.get("name").is_none() && told.get("phone_number").is_none(), "{told}");
+}
+
+/// What is over is forgotten, though not before a second use could still be told from a first.
+#[tokio::test]
+async fn a_code_is_remembered_for_a_day_and_then_forgotten() {
+    let minji = start().await;
+    let code = code(&minji, &request(&[])).await;
+    minji.redeem(&code).await.expect(200);
+    for (seconds, why) in [(86_000, "the code was used before"), (1_000, "the code is unknown")] {
+        minji.app.advance(seconds);
+        munjigi_server::jobs::run(&minji.app.app).await.unwrap();
+        let refused = minji.redeem(&code).await.expect(400);
+        assert_eq!(refused.text("/error_description"), why);
+    }
+}
