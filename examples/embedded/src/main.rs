@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use munjigi_server::config::LogFormat;
+use munjigi_server::config::{LogFormat, Outbound};
 use munjigi_server::{App, Clock, Config, EncryptionKey, Mode, demo, jobs, router};
 use munjigi_store::DatabaseUrl;
 use munjigi_verify::Caller;
@@ -54,6 +54,8 @@ fn config(address: SocketAddr) -> Result<Config, Box<dyn Error>> {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
+        mail: None,
+        outbound: Outbound::default(),
     })
 }
 
