@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(open(&sealed, None, now), Err(FlowError::OtherBrowser));
         let late = Timestamp::from_seconds(100).plus(FLOW_TTL);
         assert_eq!(open(&sealed, Some([1; 32]), late), Err(FlowError::Expired));
-        let other = super::tests::keys();
+        let other = tests::keys();
         assert_eq!(Flow::open(&other, &sealed, Some([1; 32]), now), Err(FlowError::Unreadable));
         for bad in ["", "x", &sealed[1..], &"A".repeat(30_000)] {
             assert_eq!(open(bad, Some([1; 32]), now), Err(FlowError::Unreadable));
