@@ -53,6 +53,12 @@ kinds! {
     UserDeleted = "user_deleted",
     /// The set of roles of a user changed.
     UserRolesChanged = "user_roles_changed",
+    /// A person took a copy of everything that is stored about them.
+    DataExported = "data_exported",
+    /// A person proved that their address is theirs.
+    EmailVerified = "email_verified",
+    /// A link for a new password was asked for.
+    RecoveryRequested = "recovery_requested",
     /// A password was changed by its owner, or set by an operator.
     PasswordChanged = "password_changed",
     /// A stored hash was brought up to today's parameters.
