@@ -13,7 +13,7 @@ use crate::config::Mode;
 use crate::context::{Contexts, Named};
 use crate::endpoint::api::{admin, users};
 use crate::endpoint::oauth::{authorize, introspect, logout, revoke, token, userinfo};
-use crate::endpoint::page::{consent, login};
+use crate::endpoint::page::{account, consent, login};
 use crate::endpoint::{dev, docs, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
@@ -113,7 +113,7 @@ pub fn page_routes(mode: Mode) -> Vec<Route> {
 
 /// The pages, and the endpoints that a browser is sent to.
 fn pages(mode: Mode, app: Option<&App>) -> Table {
-    let table = Table::new(app)
+    let table = account_pages(Table::new(app))
         .add("GET", "/oauth2/authorize", authorize::get)
         .add("POST", "/oauth2/authorize", authorize::post)
         .add("GET", "/oauth2/logout", logout::get)
@@ -132,6 +132,22 @@ fn pages(mode: Mode, app: Option<&App>) -> Table {
             .add("DELETE", "/dev/mail.json", dev::mail::clear)
             .add("GET", "/dev/mail/{id}", dev::mail::show),
     }
+}
+
+/// The pages of one's own account.
+fn account_pages(table: Table) -> Table {
+    table
+        .add("GET", "/account", account::overview::show)
+        .add("GET", "/account/profile", account::profile::show)
+        .add("POST", "/account/profile", account::profile::send)
+        .add("GET", "/account/password", account::password::show)
+        .add("POST", "/account/password", account::password::send)
+        .add("GET", "/account/sessions", account::sessions::show)
+        .add("POST", "/account/sessions", account::sessions::send)
+        .add("GET", "/account/applications", account::applications::show)
+        .add("POST", "/account/applications", account::applications::send)
+        .add("GET", "/account/data", account::data::show)
+        .add("POST", "/account/data/export", account::data::export)
 }
 
 /// The routes that anybody may call, or that authenticate clients.

@@ -1,7 +1,7 @@
 //! Authorization codes (RFC 6749 §4.1.2). What the presentation of one means is decided by
 //! [`Code::redeem`]; that it is good once, by the guard of [`spend`].
 
-use munjigi_core::id::{CodeId, UserId};
+use munjigi_core::id::{ClientId, CodeId, UserId};
 use munjigi_core::oauth::code::{Code, KEPT_TTL};
 use munjigi_core::time::Timestamp;
 
@@ -60,6 +60,15 @@ pub fn spend(tx: &mut Tx<'_>, user_id: &UserId, id: &CodeId, now: Timestamp) -> 
         params![user_id, id, now],
     )?;
     Ok(changed > 0)
+}
+
+/// Forgets the codes of a person for a client that nobody has redeemed yet: what they allowed, they
+/// have taken back; how many.
+pub fn forget_unspent(tx: &mut Tx<'_>, user_id: &UserId, client_id: &ClientId) -> Result<u64> {
+    tx.exec(
+        "DELETE FROM code WHERE user_id = $1 AND client_id = $2 AND spent_at IS NULL",
+        params![user_id, client_id],
+    )
 }
 
 /// Forgets codes that expired so long ago that nobody can use them any more, at most `limit`; how

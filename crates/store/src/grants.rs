@@ -241,6 +241,22 @@ pub fn revoke_session(
     )
 }
 
+/// Revokes every grant of a person to a client; those that were revoked now.
+pub fn revoke_client(
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    client_id: &ClientId,
+    now: Timestamp,
+) -> Result<Vec<GrantId>> {
+    let rows = tx.rows(
+        "UPDATE grant_ SET revoked_at = $3
+         WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL
+         RETURNING id",
+        params![user_id, client_id, now],
+    )?;
+    rows.into_iter().map(|mut row| row.take(0)).collect()
+}
+
 /// Revokes every grant of a person but those of one session; how many.
 pub fn revoke_all(
     tx: &mut Tx<'_>,

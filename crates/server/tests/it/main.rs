@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod account_pages;
 mod accounts;
 mod admin;
 mod bad_input;

@@ -1,6 +1,7 @@
 //! The pages for people: each does its one thing and sends the person back to where the way goes
 //! on, which `/oauth2/authorize` alone decides.
 
+pub mod account;
 pub mod consent;
 pub mod login;
 
