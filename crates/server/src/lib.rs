@@ -37,6 +37,7 @@ mod issue;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
+mod mailed_link;
 mod opening;
 pub mod operate;
 pub mod outbox;

@@ -13,7 +13,7 @@ use crate::config::Mode;
 use crate::context::{Contexts, Named};
 use crate::endpoint::api::{admin, users};
 use crate::endpoint::oauth::{authorize, introspect, logout, revoke, token, userinfo};
-use crate::endpoint::page::{account, consent, login};
+use crate::endpoint::page::{account, consent, login, recover, sign_up, verify};
 use crate::endpoint::{dev, docs, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
@@ -123,6 +123,14 @@ fn pages(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/login/again", login::again)
         .add("GET", "/consent", consent::ask)
         .add("POST", "/consent", consent::send)
+        .add("GET", "/signup", sign_up::form)
+        .add("POST", "/signup", sign_up::send)
+        .add("GET", "/verify", verify::ask)
+        .add("POST", "/verify", verify::send)
+        .add("GET", "/recover", recover::form)
+        .add("POST", "/recover", recover::send)
+        .add("GET", "/recover/password", recover::password)
+        .add("POST", "/recover/password", recover::set_password)
         .add("GET", "/assets/{name}", assets::serve);
     match mode {
         Mode::Serve => table,

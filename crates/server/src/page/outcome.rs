@@ -94,13 +94,12 @@ impl OutcomePage {
         let to_account =
             || Onward { href: frame.path("/account"), label: frame.text("onward-account") };
         let onward = match done {
-            Done::EmailVerified | Done::PasswordSet => Some(to_login()),
+            Done::SignUpMailed { .. } | Done::EmailVerified | Done::PasswordSet => Some(to_login()),
             Done::EmailChanged { .. } | Done::EmailChangeUndone { .. } | Done::AccountKept => {
                 Some(to_account())
             }
             Done::EmailChangeMailed { .. } => Some(to_account()),
-            Done::SignUpMailed { .. }
-            | Done::RecoveryMailed { .. }
+            Done::RecoveryMailed { .. }
             | Done::DeviceAllowed
             | Done::DeviceDenied
             | Done::EmailChangeHalf

@@ -17,6 +17,7 @@ mod code_flow;
 mod forged;
 mod harness;
 mod introspection;
+mod mailed_links;
 mod metadata;
 mod openapi;
 mod outbox;

@@ -10,19 +10,16 @@ use munjigi_core::oauth::client::Client;
 use munjigi_store::{Audit, Committed, StoreError, grants, sessions};
 
 use crate::app::App;
-use crate::asking::client_of;
-use crate::browser::{Browser, NewHold, Visitor, let_go};
+use crate::browser::{NewHold, Visitor, let_go};
 use crate::context::{Context, UserAgent};
-use crate::endpoint::page::{OnTheWay, Visit};
+use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
-use crate::flow::Flow;
 use crate::page::field::Complaint;
 use crate::page::form::PageForm;
 use crate::page::frame::Frame;
-use crate::page::login::{Destination, LoginIdentifier, LoginPassword};
+use crate::page::login::{LoginIdentifier, LoginPassword};
 use crate::page::reply::{Page, View};
 use crate::random;
-use crate::settings::Registration;
 use crate::sign_in::{self, Login, PASSWORD, Presented, Proved, SignInError, Written};
 
 /// `GET /login`: the first step.
@@ -110,40 +107,6 @@ pub async fn send(
             refused(wrong, StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(failure) => frame.broken(failure),
-    }
-}
-
-/// What every step of the page knows.
-struct Here {
-    frame: Frame,
-    way: OnTheWay,
-    flow: Option<Flow>,
-    client: Option<std::sync::Arc<Client>>,
-    client_name: Option<String>,
-}
-
-impl Here {
-    fn find(
-        app: &App,
-        context: &Context,
-        browser: &Browser,
-        (frame, way): (Frame, OnTheWay),
-    ) -> Result<Self, Box<Page>> {
-        let flow = way.open(app, browser, context);
-        let flow = flow.map_err(|reason| Box::new(frame.refuse(reason)))?;
-        let frame = frame.preferring(flow.as_ref().and_then(|flow| flow.find("ui_locales")));
-        let client = flow.as_ref().and_then(|flow| client_of(app, flow));
-        let client_name = client.as_ref().map(|client| client.name.clone());
-        Ok(Self { frame, way, flow, client, client_name })
-    }
-
-    fn destination(&self, app: &App) -> Destination<'_> {
-        Destination {
-            flow: self.way.sealed(),
-            client: self.client_name.as_deref(),
-            has_sign_up: app.snapshot().settings.registration == Registration::Open,
-            has_recovery: false,
-        }
     }
 }
 

@@ -4,17 +4,26 @@
 pub mod account;
 pub mod consent;
 pub mod login;
+pub mod recover;
+pub mod sign_up;
+pub mod verify;
+
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
+use munjigi_core::oauth::client::Client;
 
 use crate::app::App;
+use crate::asking::client_of;
 use crate::browser::Browser;
 use crate::context::Context;
 use crate::flow::{AUTHORIZE, Flow};
 use crate::page::failed::Reason;
 use crate::page::frame::Frame;
+use crate::page::login::Destination;
 use crate::page::reply::Page;
+use crate::settings::Registration;
 
 /// The parameter that carries a sealed flow.
 #[derive(serde::Deserialize)]
@@ -74,5 +83,45 @@ impl OnTheWay {
             None => frame.path("/account"),
         };
         Page::see_other(&to)
+    }
+}
+
+/// What every step on the way in knows: where the person is, and for which application.
+pub(crate) struct Here {
+    /// What stands around the page.
+    pub(crate) frame: Frame,
+    /// Where the way goes on.
+    pub(crate) way: OnTheWay,
+    /// The authorization request, if there is one.
+    pub(crate) flow: Option<Flow>,
+    /// The application that asks.
+    pub(crate) client: Option<Arc<Client>>,
+    client_name: Option<String>,
+}
+
+impl Here {
+    /// Opens the flow, if there is one; the page that says why it does not open.
+    pub(crate) fn find(
+        app: &App,
+        context: &Context,
+        browser: &Browser,
+        (frame, way): (Frame, OnTheWay),
+    ) -> Result<Self, Box<Page>> {
+        let flow = way.open(app, browser, context);
+        let flow = flow.map_err(|reason| Box::new(frame.refuse(reason)))?;
+        let frame = frame.preferring(flow.as_ref().and_then(|flow| flow.find("ui_locales")));
+        let client = flow.as_ref().and_then(|flow| client_of(app, flow));
+        let client_name = client.as_ref().map(|client| client.name.clone());
+        Ok(Self { frame, way, flow, client, client_name })
+    }
+
+    /// Where the person is on the way to.
+    pub(crate) fn destination(&self, app: &App) -> Destination<'_> {
+        Destination {
+            flow: self.way.sealed(),
+            client: self.client_name.as_deref(),
+            has_sign_up: app.snapshot().settings.registration == Registration::Open,
+            has_recovery: app.mail.is_on(),
+        }
     }
 }

@@ -1,0 +1,290 @@
+//! `/recover`: a forgotten password. Asking for a link gets the same answer for every address; with
+//! the link a new password is chosen, once, and everything that was signed in ends.
+
+use axum::extract::{Query, State};
+use http::StatusCode;
+use munjigi_core::account::link::Purpose;
+use munjigi_core::account::{Email, Password};
+use munjigi_core::audit::{Actor, Event, Kind};
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::oauth::ticket::Ticket;
+use munjigi_core::secret::keyed_hash;
+use munjigi_core::time::Timestamp;
+use munjigi_store::outbox::Parcel;
+use munjigi_store::{
+    Audit, Committed, StoreError, Tx, links, outbox as sending, passwords, throttles, users,
+};
+
+use crate::accounts::check_password;
+use crate::app::App;
+use crate::attempts::Ledger;
+use crate::context::{Context, UserAgent};
+use crate::ending::Ending;
+use crate::endpoint::page::verify::Ticketed;
+use crate::endpoint::page::{Here, Visit};
+use crate::failure::Failure;
+use crate::mail::{About, Device, Link};
+use crate::mailed_link::{self, FollowedLink, MailedLink, may_mail};
+use crate::outbox;
+use crate::page::agent::describe;
+use crate::page::failed::Reason;
+use crate::page::field::Complaint;
+use crate::page::form::PageForm;
+use crate::page::frame::Frame;
+use crate::page::locale::Locale;
+use crate::page::outcome::{Done, OutcomePage};
+use crate::page::recover::{NewPassword, Recover};
+use crate::page::reply::{Page, View};
+
+/// `GET /recover`.
+pub async fn form(
+    State(app): State<App>,
+    Visit { context, browser, way }: Visit,
+    frame: Frame,
+) -> Page {
+    let here = match Here::find(&app, &context, &browser, (frame, way)) {
+        Ok(here) => here,
+        Err(page) => return *page,
+    };
+    if !app.mail.is_on() {
+        return here.frame.refuse(Reason::SwitchedOff);
+    }
+    let hint = here.flow.as_ref().and_then(|flow| flow.find("login_hint")).unwrap_or_default();
+    Recover::new(here.frame.clone(), here.way.sealed(), hint, vec![]).reply(StatusCode::OK)
+}
+
+/// `POST /recover`: `email`.
+pub async fn send(
+    State(app): State<App>,
+    Visit { context, browser, way }: Visit,
+    form: PageForm,
+) -> Page {
+    let here = match Here::find(&app, &context, &browser, (form.frame, way)) {
+        Ok(here) => here,
+        Err(page) => return *page,
+    };
+    let (frame, flow) = (here.frame.clone(), here.way.sealed());
+    if !app.mail.is_on() {
+        return frame.refuse(Reason::SwitchedOff);
+    }
+    let complain = |typed: &str, complaint| {
+        Recover::new(frame.clone(), flow, typed, vec![complaint]).reply(StatusCode::BAD_REQUEST)
+    };
+    let Some(typed) = form.fields.find("email") else {
+        return complain("", Complaint::missing(&frame, "email"));
+    };
+    let email = match Email::parse(typed) {
+        Ok(email) => email,
+        Err(error) => {
+            let complaint = Complaint::about(&frame, "email", error, error.korean());
+            return complain(typed, complaint);
+        }
+    };
+    if let Err(failure) = request(&app, &context, frame.locale, &email).await {
+        return frame.broken(failure);
+    }
+    let page = OutcomePage::new(frame, Done::RecoveryMailed { email: typed }, flow);
+    let page = if app.mail.mailbox().is_some() { page.with_mailbox() } else { page };
+    page.reply(StatusCode::OK)
+}
+
+/// Writes the link and its mail, if somebody has this address; the work is alike if nobody has.
+async fn request(
+    app: &App,
+    context: &Context,
+    locale: Locale,
+    email: &Email,
+) -> Result<(), Failure> {
+    let canonical = email.canonical().to_owned();
+    let found = app.store.read(move |tx| users::find_by_email(tx, &canonical)).await?;
+    let found = found.filter(|user| user.disabled_at.is_none());
+    let event = context.event(Kind::RecoveryRequested, Actor::Anonymous)?;
+    let (event, mailed) = match &found {
+        Some(user) => {
+            let place = (Purpose::Recover, "/recover/password");
+            let about = |link, valid_seconds| About::Recover { link, valid_seconds };
+            let mailed = MailedLink::new(app, user, place, locale, about)?;
+            (event.subject(user.id), Some(mailed))
+        }
+        None => (event.refused("no account that may be used has this address"), None),
+    };
+    let (ledger, now) = (mailed_link::mail_ledger(app, email), context.now);
+    let written = app.store.write(move |tx| {
+        if !may_mail(tx, &ledger, now)? {
+            return Ok(Committed::nothing(()));
+        }
+        if let Some(mailed) = &mailed {
+            let user = users::find(tx, &mailed.link.user_id)?;
+            if user.is_some_and(|user| user.email == mailed.link.email) {
+                mailed.write(tx)?;
+            }
+        }
+        Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone()))))
+    });
+    written.await?;
+    outbox::wake(app);
+    Ok(())
+}
+
+/// `GET /recover/password`: the form behind the link. Looking at it spends nothing.
+pub async fn password(
+    State(app): State<App>,
+    context: Context,
+    Query(Ticketed { ticket: text }): Query<Ticketed>,
+    frame: Frame,
+) -> Page {
+    let text = text.unwrap_or_default();
+    match find(&app, &context, &text).await {
+        Ok(Some((_, found))) => {
+            NewPassword::new(frame, &text, &found.user.email, vec![]).reply(StatusCode::OK)
+        }
+        Ok(None) => frame.refuse(Reason::LinkSpent),
+        Err(failure) => frame.broken(failure),
+    }
+}
+
+/// `POST /recover/password`: `ticket` and `password`.
+pub async fn set_password(
+    State(app): State<App>,
+    context: Context,
+    UserAgent(user_agent): UserAgent,
+    form: PageForm,
+) -> Page {
+    let PageForm { fields, frame } = form;
+    let text = fields.find("ticket").unwrap_or_default();
+    // Before anything is hashed: a link that is over costs nothing.
+    let (ticket, found) = match find(&app, &context, text).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return frame.refuse(Reason::LinkSpent),
+        Err(failure) => return frame.broken(failure),
+    };
+    let password = match chosen(&frame, fields.find("password"), &found) {
+        Ok(password) => password,
+        Err(complaint) => {
+            let page = NewPassword::new(frame, text, &found.user.email, vec![complaint]);
+            return page.reply(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+    };
+    let device = Device {
+        name: user_agent.as_deref().and_then(describe),
+        address: context.address.map(|address| address.to_string()),
+    };
+    let told = (device, frame.locale);
+    let recovery = Recovery::new(&app, &context, (ticket, password), &found, told).await;
+    let set = match recovery {
+        Ok(recovery) => recovery.write(&app).await,
+        Err(failure) => Err(failure),
+    };
+    match set {
+        Ok(true) => OutcomePage::new(frame, Done::PasswordSet, None).reply(StatusCode::OK),
+        Ok(false) => frame.refuse(Reason::LinkSpent),
+        Err(failure) => frame.broken(failure),
+    }
+}
+
+async fn find(
+    app: &App,
+    context: &Context,
+    text: &str,
+) -> Result<Option<(Ticket, FollowedLink)>, Failure> {
+    let Some(ticket) = mailed_link::ticket(Some(text)) else { return Ok(None) };
+    let now = context.now;
+    let found = app.store.read(move |tx| mailed_link::find(tx, &ticket, Purpose::Recover, now));
+    Ok(found.await?.zip(mailed_link::ticket(Some(text))).map(|(found, ticket)| (ticket, found)))
+}
+
+/// The new password, or what is wrong with it.
+fn chosen(frame: &Frame, typed: Option<&str>, found: &FollowedLink) -> Result<Password, Complaint> {
+    let Some(typed) = typed else { return Err(Complaint::missing(frame, "password")) };
+    let password = Password::parse(typed.to_owned());
+    let password = password.map_err(|it| Complaint::about(frame, "password", it, it.korean()))?;
+    let email = Email::parse(&found.user.email);
+    let email = email.map_err(|it| Complaint::about(frame, "password", it, it.korean()))?;
+    check_password(&password, &email, found.user.username.as_deref())
+        .map_err(|it| Complaint::about(frame, "password", &it, it.korean()))?;
+    Ok(password)
+}
+
+/// Everything that a recovery writes.
+struct Recovery {
+    ticket: Ticket,
+    hash: String,
+    parcel: Option<Parcel>,
+    ledger: Ledger,
+    changed: Event,
+    verified: Event,
+    now: Timestamp,
+}
+
+impl Recovery {
+    async fn new(
+        app: &App,
+        context: &Context,
+        (ticket, password): (Ticket, Password),
+        found: &FollowedLink,
+        (device, locale): (Device, Locale),
+    ) -> Result<Self, Failure> {
+        let (user, now) = (&found.user, context.now);
+        let about = About::PasswordChanged {
+            at_millis: now.as_millis(),
+            device,
+            recover: Link::to(&app.config, "/recover", &[]),
+        };
+        let key = app.snapshot().keys.attempts.clone();
+        let actor = Actor::User(user.id);
+        let changed = context.event(Kind::PasswordChanged, actor.clone())?.subject(user.id);
+        Ok(Self {
+            hash: app.hashing.hash(password).await?.to_string(),
+            parcel: mailed_link::letter(app, user, locale, about)?,
+            ledger: keyed_hash(&key, &[b"user", user.id.as_bytes()]),
+            changed: changed.with("method", "recovery"),
+            verified: context.event(Kind::EmailVerified, actor)?.subject(user.id),
+            ticket,
+            now,
+        })
+    }
+
+    /// False when the link is good no longer.
+    async fn write(self, app: &App) -> Result<bool, Failure> {
+        let ending = app.ending();
+        let written = app.store.write(move |tx| self.write_in(tx, &ending));
+        let Some(revocation) = written.await? else { return Ok(false) };
+        app.take_over(&revocation);
+        outbox::wake(app);
+        Ok(true)
+    }
+
+    fn write_in(
+        &self,
+        tx: &mut Tx<'_>,
+        ending: &Ending,
+    ) -> Result<Committed<Option<Revocation>>, StoreError> {
+        let found = mailed_link::find(tx, &self.ticket, Purpose::Recover, self.now)?;
+        let Some(FollowedLink { link, mut user }) = found else {
+            return Ok(Committed::nothing(None));
+        };
+        if !links::spend(tx, &user.id, &link.id, self.now)? {
+            return Ok(Committed::nothing(None));
+        }
+        // Whoever had the account before may have asked for these.
+        for purpose in [Purpose::Recover, Purpose::ChangeNew, Purpose::ChangeOld] {
+            links::revoke_all(tx, &user.id, purpose, self.now)?;
+        }
+        let mut events = vec![self.changed.clone()];
+        if user.email_verified_at.is_none() {
+            // The link was sent to this address: who has it reads the mails there.
+            user.email_verified_at = Some(self.now);
+            users::update_profile(tx, &user)?;
+            events.push(self.verified.clone());
+        }
+        passwords::put(tx, &user.id, &self.hash, self.now)?;
+        users::set_password_changed(tx, &user.id, ending.now())?;
+        throttles::clear(tx, &self.ledger)?;
+        if let Some(parcel) = &self.parcel {
+            sending::insert(tx, parcel)?;
+        }
+        // ASVS 7.4.3: whoever else is signed in may be the reason for the recovery.
+        let revocation = ending.user(tx, &user.id)?;
+        Ok(Committed::new(Some(revocation), Audit::Records(events)))
+    }
+}

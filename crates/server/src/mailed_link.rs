@@ -1,0 +1,124 @@
+//! Links that are mailed to people: made together with their mail, and found again when somebody
+//! follows them. A link is built from the configured issuer alone (RC-01 of the attack kit), and is
+//! spent by a form that is sent, never by being looked at (RC-02).
+
+use munjigi_core::account::link::{Followed, Link, Purpose};
+use munjigi_core::account::user::User;
+use munjigi_core::account::{Attempts, Email, Taken};
+use munjigi_core::id::LinkId;
+use munjigi_core::oauth::ticket::{Ticket, TicketKind};
+use munjigi_core::secret::keyed_hash;
+use munjigi_core::time::Timestamp;
+use munjigi_store::outbox::Parcel;
+use munjigi_store::{ReadTx, StoreError, Tx, links, outbox, throttles, users};
+
+use crate::app::App;
+use crate::attempts::Ledger;
+use crate::failure::Failure;
+use crate::mail::{self, About, Mail};
+use crate::page::locale::Locale;
+use crate::random;
+
+/// A link with the mail that brings it; both are written in one transaction.
+#[derive(Clone)]
+pub struct MailedLink {
+    /// What the database keeps.
+    pub link: Link,
+    /// `None` when no mail server is configured.
+    parcel: Option<Parcel>,
+}
+
+impl MailedLink {
+    /// A link to the page at `path` for the address that somebody has now. `about` is what its mail
+    /// tells, given where the link leads and how many seconds it is good.
+    pub fn new(
+        app: &App,
+        user: &User,
+        (purpose, path): (Purpose, &str),
+        locale: Locale,
+        about: impl FnOnce(mail::Link, i64) -> About,
+    ) -> Result<Self, Failure> {
+        let now = app.clock.now();
+        let (user_id, id) = (user.id, LinkId::from_parts(now, random::bytes()?));
+        let ticket = Ticket::new(TicketKind::MailedLink, user_id, *id.as_bytes(), random::bytes()?);
+        let to = mail::Link::to(&app.config, path, &[("ticket", ticket.seal().reveal())]);
+        let parcel = letter(app, user, locale, about(to, purpose.ttl().as_seconds()))?;
+        let link = Link {
+            user_id,
+            id,
+            purpose,
+            hash: ticket.hash(),
+            email: user.email.clone(),
+            created_at: now,
+            expires_at: now.plus(purpose.ttl()),
+            spent_at: None,
+        };
+        Ok(Self { link, parcel })
+    }
+
+    /// Writes both. Older links for the same die (RC-02 of the attack kit).
+    pub fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let Link { user_id, purpose, created_at, .. } = &self.link;
+        links::revoke_all(tx, user_id, *purpose, *created_at)?;
+        links::insert(tx, &self.link)?;
+        self.parcel.iter().try_for_each(|parcel| outbox::insert(tx, parcel))
+    }
+}
+
+/// A mail to the address that somebody has, in their language; in `locale` when they chose none.
+pub fn letter(
+    app: &App,
+    user: &User,
+    locale: Locale,
+    about: About,
+) -> Result<Option<Parcel>, Failure> {
+    let to = Email::parse(&user.email).map_err(|_| Failure::Damaged("email"))?;
+    let locale = user.locale.as_deref().and_then(Locale::parse).unwrap_or(locale);
+    crate::outbox::mail(app, &Mail::new(&to, Some(user.id), locale, about))
+}
+
+/// A link that somebody follows, and whose it is.
+#[derive(Clone)]
+pub struct FollowedLink {
+    /// The link, which is good.
+    pub link: Link,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// Finds a link that is good for a purpose, of an account that may be used, whose address is still
+/// the one that the link was sent to (RC-02 of the attack kit: not after a change of it).
+pub fn find(
+    tx: &mut ReadTx<'_>,
+    ticket: &Ticket,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Option<FollowedLink>, StoreError> {
+    let id = LinkId::from_bytes(ticket.row_id);
+    let found = links::find(tx, &ticket.user_id, &id)?.filter(|link| ticket.opens(&link.hash));
+    let good = found.filter(|link| link.follow(purpose, now) == Followed::Good);
+    let Some(link) = good else { return Ok(None) };
+    let user = users::find(tx, &link.user_id)?;
+    let user = user.filter(|user| user.disabled_at.is_none() && user.email == link.email);
+    Ok(user.map(|user| FollowedLink { link, user }))
+}
+
+/// What a form or an address says is the ticket of a mailed link.
+pub fn ticket(text: Option<&str>) -> Option<Ticket> {
+    text.and_then(|text| Ticket::open(TicketKind::MailedLink, text))
+}
+
+/// Where mails to an address are counted that anybody may ask for.
+pub fn mail_ledger(app: &App, email: &Email) -> Ledger {
+    let key = app.snapshot().keys.attempts.clone();
+    keyed_hash(&key, &[b"mail", email.canonical().as_bytes()])
+}
+
+/// Whether one more mail may be sent that anybody may ask for: a stranger must not be able to fill
+/// somebody's mailbox with ours. The answer on the page is the same.
+pub fn may_mail(tx: &mut Tx<'_>, ledger: &Ledger, now: Timestamp) -> Result<bool, StoreError> {
+    let counted = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
+    let Taken::Counted(counted) = counted.take(now) else { return Ok(false) };
+    throttles::put(tx, ledger, &counted, counted.expires_at())?;
+    Ok(true)
+}

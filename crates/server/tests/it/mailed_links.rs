@@ -1,0 +1,365 @@
+//! Making an account, proving an address and replacing a forgotten password, by the links of mails.
+
+use axum::body::Body;
+use http::Request;
+use munjigi_server::config::{Config, Outbound};
+use munjigi_server::mail::{MailConfig, Relay, parse_sender};
+use munjigi_server::{Mode, outbox};
+use munjigi_store::{DatabaseUrl, each_backend, users};
+use serde_json::json;
+
+use crate::harness::{Answer, ISSUER, MINJI, TestApp, config};
+use crate::visitor::{Visitor, request};
+
+const NEW: &str = "horse-of-another-battery";
+const BORA: &str = "bora@example.kr";
+
+/// A mail that arrived: to whom, what it says, its links.
+struct Arrived {
+    to: String,
+    text: String,
+    links: Vec<String>,
+}
+
+/// Sends what is due; what is in the mailbox, the newest first.
+async fn mailbox(app: &TestApp) -> Vec<Arrived> {
+    outbox::run(&app.app).await.unwrap();
+    let answer = app.get("/dev/mail.json").await.expect(200).json();
+    let messages = answer["messages"].as_array().unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let arrived = messages.iter().map(|it| Arrived {
+        to: text(&it["to"]),
+        text: text(&it["text"]),
+        links: it["links"].as_array().unwrap().iter().map(text).collect(),
+    });
+    arrived.collect()
+}
+
+/// The first link of the newest mail.
+async fn newest_link(app: &TestApp) -> String {
+    mailbox(app).await[0].links[0].clone()
+}
+
+fn ticket_of(link: &str) -> String {
+    link.split_once("ticket=").unwrap().1.to_owned()
+}
+
+async fn sign_up(visitor: &Visitor, email: &str) -> Answer {
+    visitor.send("/signup", &[("email", email), ("password", NEW)]).await
+}
+
+async fn recover(visitor: &Visitor, email: &str) -> Answer {
+    visitor.send("/recover", &[("email", email)]).await
+}
+
+async fn set_password(visitor: &Visitor, link: &str, password: &str) -> Answer {
+    let ticket = ticket_of(link);
+    visitor.send("/recover/password", &[("ticket", &ticket), ("password", password)]).await
+}
+
+/// Whether this address was proved to be somebody's.
+async fn is_verified(app: &TestApp, email: &'static str) -> Option<bool> {
+    let found = app.app.store.read(move |tx| users::find_by_email(tx, email)).await.unwrap();
+    found.map(|user| user.email_verified_at.is_some())
+}
+
+/// Whether somebody can sign in with this password.
+async fn opens(app: &TestApp, email: &str, password: &str) -> bool {
+    let body = json!({"email": email, "password": password});
+    app.post("/api/v1/users/signin", body).await.status == 200
+}
+
+async fn start() -> Visitor {
+    Visitor::of(&TestApp::start().await)
+}
+
+/// A page without what changes from request to request.
+fn alike(answer: &Answer) -> (u16, Vec<String>, String) {
+    let mut headers: Vec<String> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "x-request-id")
+        .map(|(name, value)| format!("{name}: {value:?}"))
+        .collect();
+    headers.sort();
+    (answer.status.as_u16(), headers, answer.page())
+}
+
+each_backend! {
+    async fn an_account_is_made_and_its_address_proved_by_the_button_of_a_mailed_link(database) {
+        let app = TestApp::start_with(&database).await;
+        let bora = Visitor::of(&app);
+        bora.open("/signup").await.expect(200);
+        sign_up(&bora, BORA).await.expect(200);
+        assert_eq!(is_verified(&app, BORA).await, Some(false));
+        let mails = mailbox(&app).await;
+        assert_eq!((mails.len(), mails[0].to.as_str()), (1, BORA));
+        let link = &mails[0].links[0];
+        assert!(link.starts_with(&format!("{ISSUER}/verify?ticket=mj_ml_")), "{link}");
+
+        // RC-02 of the attack kit: a scanner looks at it, as often as it likes.
+        for _ in 0..3 {
+            let page = bora.open(link).await.expect(200);
+            assert!(page.page().contains(BORA));
+            assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        }
+        assert_eq!(is_verified(&app, BORA).await, Some(false));
+
+        let ticket = ticket_of(link);
+        bora.send("/verify", &[("ticket", &ticket)]).await.expect(200);
+        assert_eq!(is_verified(&app, BORA).await, Some(true));
+        bora.send("/verify", &[("ticket", &ticket)]).await.expect(400);
+        bora.open(link).await.expect(400);
+        assert!(opens(&app, BORA, NEW).await);
+    }
+}
+
+/// LG-01 of the attack kit.
+#[tokio::test]
+async fn a_taken_address_and_a_free_one_get_the_same_answer_and_another_mail() {
+    let visitor = start().await;
+    let free = sign_up(&visitor, "minjj@demo.local").await.expect(200);
+    let taken = sign_up(&visitor, "minji@demo.local").await.expect(200);
+    let (status, headers, page) = alike(&free);
+    let page = page.replace("minjj", "minji");
+    assert_eq!((status, headers, page), alike(&taken));
+
+    let mails = mailbox(&visitor.app).await;
+    assert_eq!(mails.len(), 2);
+    let to = |to: &str| mails.iter().find(|mail| mail.to == to).unwrap();
+    assert!(to("minjj@demo.local").links[0].contains("/verify?ticket="));
+    let exists = &to(MINJI.0).links;
+    assert_eq!(*exists, [format!("{ISSUER}/login"), format!("{ISSUER}/recover")]);
+    assert!(opens(&visitor.app, MINJI.0, MINJI.1).await, "nothing of the account is changed");
+    assert!(!opens(&visitor.app, MINJI.0, NEW).await);
+}
+
+#[tokio::test]
+async fn a_taken_user_name_is_complained_about_whether_the_address_is_free_or_not() {
+    let visitor = start().await;
+    let send = async |email: &str| {
+        let fields = [("email", email), ("password", NEW), ("username", "minji")];
+        visitor.send("/signup", &fields).await.expect(422)
+    };
+    let (_, headers, free) = alike(&send("minjj@demo.local").await);
+    let taken = alike(&send("minji@demo.local").await);
+    assert_eq!((422, headers, free.replace("minjj", "minji")), taken);
+    assert!(mailbox(&visitor.app).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_wrong_stands_at_its_field_in_the_language_of_the_page() {
+    let visitor = start().await;
+    for (locale, sentence) in [("en", "Create account"), ("ko", "계정")] {
+        let path = format!("/signup?ui_locales={locale}");
+        let fields = [("email", "nobody"), ("password", "short"), ("name", "보라")];
+        let page = visitor.send(&path, &fields).await.expect(422).page();
+        assert!(page.contains(sentence), "{page}");
+        for id in ["email-error", "password-error"] {
+            assert!(page.contains(id), "{id} in {page}");
+        }
+        assert!(page.contains("보라") && !page.contains("short\""), "{page}");
+        let fields = [("email", BORA), ("password", "bora@example.kr")];
+        let page = visitor.send(&path, &fields).await.expect(422).page();
+        assert!(page.contains("password-error"), "{page}");
+    }
+    assert_eq!(is_verified(&visitor.app, BORA).await, None);
+}
+
+#[tokio::test]
+async fn the_way_to_the_application_goes_on_after_signing_up() {
+    let visitor = start().await;
+    let login = visitor.open(&request(&[])).await.location().unwrap();
+    let page = visitor.open(&login).await.expect(200).page();
+    let to = login.replace("/login", "/signup");
+    assert!(page.contains(&to.replace('&', "&#38;")), "{page}");
+    let fields = [("email", BORA), ("password", NEW)];
+    let page = visitor.send(&to, &fields).await.expect(200).page();
+    let onward = login.replace("/login", "/oauth2/authorize");
+    assert!(page.contains(&onward), "{page}");
+    let answer = visitor.open(&onward).await;
+    let answer = visitor.sign_in(answer, (BORA, NEW)).await;
+    assert!(visitor.open(&answer.location().unwrap()).await.location().is_some());
+}
+
+#[tokio::test]
+async fn nobody_signs_up_where_registration_is_closed() {
+    let app = TestApp::serving().await;
+    let visitor = Visitor::of(&app);
+    visitor.open("/signup").await.expect(403);
+    sign_up(&visitor, BORA).await.expect(403);
+    assert_eq!(is_verified(&app, BORA).await, None);
+}
+
+#[tokio::test]
+async fn without_mail_there_is_no_recovery_and_no_link_to_it() {
+    let app = TestApp::serving().await;
+    let visitor = Visitor::of(&app);
+    visitor.open("/recover").await.expect(403);
+    recover(&visitor, MINJI.0).await.expect(403);
+    let page = visitor.send("/login", &[("username", MINJI.0)]).await.expect(200).page();
+    assert!(!page.contains("/recover"));
+    let dev = start().await;
+    let page = dev.send("/login", &[("username", MINJI.0)]).await.expect(200).page();
+    assert!(page.contains("/recover"));
+}
+
+each_backend! {
+    async fn a_forgotten_password_is_replaced_once_and_everything_signed_in_ends(database) {
+        let app = TestApp::start_with(&database).await;
+        let thief = Visitor::of(&app);
+        let answer = thief.open(&request(&[])).await;
+        thief.sign_in(answer, MINJI).await;
+        let tokens = app.sign_in(MINJI).await;
+
+        let minji = Visitor::of(&app);
+        recover(&minji, MINJI.0).await.expect(200);
+        let link = newest_link(&app).await;
+        assert!(link.starts_with(&format!("{ISSUER}/recover/password?ticket=mj_ml_")), "{link}");
+        for _ in 0..3 {
+            minji.open(&link).await.expect(200);
+        }
+        assert!(opens(&app, MINJI.0, MINJI.1).await, "looking at it changes nothing");
+        set_password(&minji, &link, "password").await.expect(422);
+        set_password(&minji, &link, NEW).await.expect(200);
+
+        assert!(!opens(&app, MINJI.0, MINJI.1).await);
+        assert!(opens(&app, MINJI.0, NEW).await);
+        app.read_as("/api/v1/users/me", &tokens.access).await.expect(401);
+        app.refresh(&tokens.refresh).await.expect(400);
+        let again = thief.open(&request(&[])).await.location().unwrap();
+        assert!(again.starts_with("/login"), "{again}");
+        set_password(&minji, &link, "another-horse-altogether").await.expect(400);
+        minji.open(&link).await.expect(400);
+
+        let told = mailbox(&app).await;
+        assert_eq!((told.len(), told[0].to.as_str()), (2, MINJI.0));
+        assert_eq!(told[0].links, [format!("{ISSUER}/recover")]);
+        assert!(!told[0].text.contains(NEW));
+    }
+}
+
+each_backend! {
+    /// RC-02 of the attack kit.
+    async fn of_many_who_send_a_link_at_once_one_sets_the_password(database) {
+        let app = TestApp::start_with(&database).await;
+        let minji = Visitor::of(&app);
+        recover(&minji, MINJI.0).await.expect(200);
+        let link = newest_link(&app).await;
+        let sent = (0..16).map(|number| {
+            let (minji, link) = (&minji, &link);
+            async move { set_password(minji, link, &format!("{NEW}-{number}")).await }
+        });
+        let all = futures_util::future::join_all(sent).await;
+        let won: Vec<usize> = (0..16).filter(|it| all[*it].status == 200).collect();
+        assert_eq!(won.len(), 1);
+        // The rest came too late, or found the hashing pool full.
+        assert!(all.iter().all(|it| [200, 400, 503].contains(&it.status.as_u16())));
+        assert!(opens(&app, MINJI.0, &format!("{NEW}-{}", won[0])).await);
+    }
+}
+
+/// RC-02 of the attack kit.
+#[tokio::test]
+async fn a_newer_link_is_the_only_one_and_no_link_waits_longer_than_15_minutes() {
+    let minji = start().await;
+    recover(&minji, MINJI.0).await.expect(200);
+    let older = newest_link(&minji.app).await;
+    minji.app.advance(1);
+    recover(&minji, MINJI.0).await.expect(200);
+    let newer = newest_link(&minji.app).await;
+    assert_ne!(older, newer);
+    minji.open(&older).await.expect(400);
+    set_password(&minji, &older, NEW).await.expect(400);
+    minji.app.advance(899);
+    minji.open(&newer).await.expect(200);
+    minji.app.advance(1);
+    minji.open(&newer).await.expect(400);
+    set_password(&minji, &newer, NEW).await.expect(400);
+    assert!(opens(&minji.app, MINJI.0, MINJI.1).await);
+}
+
+/// LG-01 of the attack kit.
+#[tokio::test]
+async fn asking_for_a_link_gets_the_same_answer_for_every_address() {
+    let visitor = start().await;
+    let known = alike(&recover(&visitor, "minji@demo.local").await.expect(200));
+    let unknown = alike(&recover(&visitor, "minjj@demo.local").await.expect(200));
+    assert_eq!(known, (unknown.0, unknown.1, unknown.2.replace("minjj", "minji")));
+    let mails = mailbox(&visitor.app).await;
+    assert_eq!((mails.len(), mails[0].to.as_str()), (1, MINJI.0));
+}
+
+#[tokio::test]
+async fn nobody_can_fill_somebodys_mailbox_and_the_answer_does_not_say_so() {
+    let visitor = start().await;
+    let first = alike(&recover(&visitor, MINJI.0).await);
+    for _ in 0..20 {
+        assert_eq!(alike(&recover(&visitor, MINJI.0).await), first);
+        sign_up(&visitor, MINJI.0).await.expect(200);
+    }
+    assert_eq!(mailbox(&visitor.app).await.len(), 5);
+}
+
+/// RC-01 of the attack kit.
+#[tokio::test]
+async fn links_lead_to_the_configured_issuer_whatever_a_request_says() {
+    let from = parse_sender("no-reply@example.kr").unwrap();
+    let relay = Relay::parse("smtp://localhost?tls=none").unwrap();
+    let mail = Some(MailConfig { relay, from, reply_to: None });
+    let config = config(DatabaseUrl::SqliteMemory);
+    let outbound = Outbound::default();
+    let serving = Config { mode: Mode::Serve, mail, outbound, ..config.clone() };
+    let dev = TestApp::start_from(config).await;
+    let serving = TestApp::start_from(serving).await;
+    for (app, host) in [(&dev, "localhost:6666"), (&serving, "evil.example")] {
+        for (name, value) in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "gopher"),
+            ("x-forwarded-port", "6666"),
+            ("forwarded", "host=evil.example;proto=gopher"),
+            ("x-original-url", "https://evil.example/"),
+        ] {
+            let request = Request::post("/recover")
+                .header("host", host)
+                .header(name, value)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(Body::from("email=minji%40demo.local"));
+            let answer = app.send(request.unwrap()).await.expect(200);
+            let page = answer.page();
+            assert!(!page.contains("evil") && !page.contains("6666"), "{page}");
+        }
+    }
+    for mail in mailbox(&dev).await {
+        assert!(mail.links.iter().all(|link| link.starts_with(&format!("{ISSUER}/"))));
+        assert!(!mail.text.contains("evil") && !mail.text.contains("6666"), "{}", mail.text);
+    }
+}
+
+#[tokio::test]
+async fn a_link_for_one_thing_does_nothing_else_and_a_changed_one_nothing_at_all() {
+    let visitor = start().await;
+    sign_up(&visitor, BORA).await.expect(200);
+    let link = newest_link(&visitor.app).await;
+    let ticket = ticket_of(&link);
+    visitor.open(&format!("/recover/password?ticket={ticket}")).await.expect(400);
+    set_password(&visitor, &link, NEW).await.expect(400);
+    let other = if ticket.ends_with('A') { 'E' } else { 'A' };
+    let changed = format!("{}{other}", &ticket[..ticket.len() - 1]);
+    for bad in ["", "x", "mj_ml_", changed.as_str()] {
+        visitor.open(&format!("/verify?ticket={bad}")).await.expect(400);
+        visitor.send("/verify", &[("ticket", bad)]).await.expect(400);
+    }
+    assert_eq!(is_verified(&visitor.app, BORA).await, Some(false));
+}
+
+/// LG-10 of the attack kit.
+#[tokio::test]
+async fn no_other_site_signs_up_recovers_or_follows_a_link_in_a_persons_name() {
+    let visitor = start().await;
+    for path in ["/signup", "/verify", "/recover", "/recover/password"] {
+        let fields = [("email", BORA), ("password", NEW), ("ticket", "x")];
+        visitor.send_from("cross-site", path, &fields).await.expect(403);
+    }
+    assert!(mailbox(&visitor.app).await.is_empty());
+}
