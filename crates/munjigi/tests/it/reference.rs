@@ -2,6 +2,7 @@
 //! made, and the rest is looked for in the page. A page that is behind fails here.
 
 mod commands;
+mod conformance;
 mod interface;
 
 use std::collections::BTreeSet;
