@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use munjigi_core::oauth::error::ErrorCode;
 use munjigi_server::config::KEYS;
 use munjigi_server::settings::{SETTINGS, Settings};
-use munjigi_server::{Mode, routes};
+use munjigi_server::{Mode, page_routes, routes};
 use serde_json::Value;
 
 use self::commands::Verb;
@@ -175,7 +175,7 @@ fn the_page_of_the_interface_is_what_the_open_api_document_says() {
 #[test]
 fn every_route_that_is_served_is_on_the_page() {
     let page = page("http.md");
-    for route in routes(Mode::Dev) {
+    for route in routes(Mode::Dev).into_iter().chain(page_routes(Mode::Dev)) {
         let name = format!("`{} {}`", route.method, route.path);
         assert!(page.contains(&name), "{name} is not in docs/reference/http.md");
     }
