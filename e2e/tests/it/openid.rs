@@ -36,15 +36,27 @@ fn openid_client_goes_through_the_code_flow() {
     assert_eq!(said, "code\nuserinfo\nrefresh\nreplay\n");
 }
 
+/// Debian's Chromium, if it is there.
+fn chromium() -> Option<&'static str> {
+    let program = "/usr/bin/chromium";
+    std::path::Path::new(program).exists().then_some(program)
+}
+
+#[test]
+fn swagger_ui_authorizes_by_code_and_pkce() {
+    let (Some(mut node), Some(chromium)) = (node("swagger.cjs"), chromium()) else {
+        return skipped("target/e2e-node or Chromium is not there; `cargo xtask test` makes them");
+    };
+    let dev = Dev::start();
+    let said = succeeded(&node.args([&dev.issuer, chromium]).output().unwrap());
+    assert_eq!(said, "authorized\ncalled\n");
+}
+
 #[test]
 fn a_browser_goes_through_the_pages_in_both_languages_with_and_without_javascript() {
-    let Some(mut node) = node("browser.cjs") else {
-        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    let (Some(mut node), Some(chromium)) = (node("browser.cjs"), chromium()) else {
+        return skipped("target/e2e-node or Chromium is not there; `cargo xtask test` makes them");
     };
-    let chromium = "/usr/bin/chromium";
-    if !std::path::Path::new(chromium).exists() {
-        return skipped("Chromium is not installed");
-    }
     let dev = Dev::start();
     let made = dev.cli(&[
         "clients",

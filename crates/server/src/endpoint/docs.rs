@@ -59,7 +59,9 @@ fn serve(app: &App, path: &str) -> Result<Response, Problem> {
         Mode::Serve => SwaggerConfig::from(document),
         Mode::Dev => {
             let client = OAuthConfig::new().client_id("swagger");
-            SwaggerConfig::with_oauth_config([document], client)
+            let client = client.use_pkce_with_authorization_code_grant(true);
+            let back = format!("{}/docs/oauth2-redirect.html", app.config.issuer);
+            SwaggerConfig::with_oauth_config([document], client).oauth2_redirect_url(back)
         }
     };
     let served = utoipa_swagger_ui::serve(path, Arc::new(config.try_it_out_enabled(true)));

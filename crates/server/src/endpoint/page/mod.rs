@@ -25,6 +25,13 @@ use crate::page::login::Destination;
 use crate::page::reply::Page;
 use crate::settings::Registration;
 
+/// The parameter that carries the ticket.
+#[derive(serde::Deserialize)]
+pub struct Ticketed {
+    /// The ticket of a mailed link.
+    pub(crate) ticket: Option<String>,
+}
+
 /// The parameter that carries a sealed flow.
 #[derive(serde::Deserialize)]
 pub struct OnTheWay {

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::attempts::Ledger;
 use crate::context::{Context, UserAgent};
 use crate::ending::Ending;
-use crate::endpoint::page::verify::Ticketed;
+use crate::endpoint::page::Ticketed;
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
 use crate::mail::{About, Device, Link};

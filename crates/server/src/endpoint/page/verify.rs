@@ -10,6 +10,7 @@ use munjigi_store::{Audit, Committed, StoreError, links, users};
 
 use crate::app::App;
 use crate::context::Context;
+use crate::endpoint::page::Ticketed;
 use crate::failure::Failure;
 use crate::mailed_link;
 use crate::page::confirm::{ConfirmPage, Question};
@@ -18,13 +19,6 @@ use crate::page::form::PageForm;
 use crate::page::frame::Frame;
 use crate::page::outcome::{Done, OutcomePage};
 use crate::page::reply::{Page, View};
-
-/// The parameter that carries the ticket.
-#[derive(serde::Deserialize)]
-pub struct Ticketed {
-    /// The ticket of a mailed link.
-    pub(crate) ticket: Option<String>,
-}
 
 /// `GET /verify`: the question.
 pub async fn ask(
