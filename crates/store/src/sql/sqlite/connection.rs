@@ -1,7 +1,7 @@
 //! Opening SQLite with the settings that durability rests on, and its errors in our words.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use munjigi_core::time::Timestamp;
 use rusqlite::config::DbConfig;
@@ -20,9 +20,7 @@ const STATEMENTS: usize = 512;
 pub(super) fn open_file(path: &Path) -> Result<Connection, StoreError> {
     create_private(path)?;
     let connection = open(path)?;
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(explain)?;
+    let mode = journal_ahead(&connection)?;
     if mode != "wal" {
         return Err(StoreError::Unavailable(format!(
             "SQLite keeps its journal as `{mode}`, not as `wal`: is {} on a network file system?",
@@ -35,6 +33,22 @@ pub(super) fn open_file(path: &Path) -> Result<Connection, StoreError> {
     set(&connection, "wal_autocheckpoint", 4_000)?;
     set(&connection, "journal_size_limit", 64 * 1_024 * 1_024)?;
     Ok(connection)
+}
+
+/// Turns the write-ahead log on, and tells which journal there is now. The change needs the file
+/// alone for a moment, and SQLite does not wait for that moment by itself as it does elsewhere: of
+/// processes that open a new file at once, one would be told that it is busy.
+fn journal_ahead(connection: &Connection) -> Result<String, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match set.map_err(explain) {
+            Err(StoreError::Busy) if begun.elapsed() < BUSY_TIMEOUT => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// Opens a connection to the same file that refuses to write.
