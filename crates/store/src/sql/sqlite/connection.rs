@@ -1,14 +1,16 @@
 //! Opening SQLite with the settings that durability rests on, and its errors in our words.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use munjigi_core::time::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
+use crate::clock::Stopwatch;
 use crate::migrate::{self, Migration};
 use crate::sql::error::StoreError;
+use crate::sql::job::pause;
 
 /// Another process (the command line) may write, too; its turn is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,12 +41,14 @@ pub(super) fn open_file(path: &Path) -> Result<Connection, StoreError> {
 /// alone for a moment, and SQLite does not wait for that moment by itself as it does elsewhere: of
 /// processes that open a new file at once, one would be told that it is busy.
 fn journal_ahead(connection: &Connection) -> Result<String, StoreError> {
-    let begun = Instant::now();
+    let watch = Stopwatch::start();
+    let mut lost = 0;
     loop {
         let set = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
         match set.map_err(explain) {
-            Err(StoreError::Busy) if begun.elapsed() < BUSY_TIMEOUT => {
-                std::thread::sleep(Duration::from_millis(2));
+            Err(StoreError::Busy) if watch.elapsed() < BUSY_TIMEOUT => {
+                lost += 1;
+                std::thread::park_timeout(pause(lost, u64::from(std::process::id())));
             }
             ended => return ended,
         }
