@@ -435,12 +435,26 @@ fn check_issuer(issuer: Option<&str>) -> Result<String, Mistake> {
         "has no query and no fragment"
     } else if !url.username().is_empty() || url.password().is_some() {
         "has no user name and no password"
+    } else if !is_plain_path(&url, text) {
+        "has a path of letters, digits, `-`, `.`, `_` and `~` between single slashes, or none"
     } else if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
         return Ok(text.to_owned());
     } else {
         "is an https URL (http only for localhost)"
     };
     Err(mistake("issuer", message))
+}
+
+/// Whether the path is one that stands everywhere as it was written: in routes, in metadata, and
+/// in the comparisons of clients (RFC 8414 §4: as text).
+fn is_plain_path(url: &Url, text: &str) -> bool {
+    let path = url.path().trim_end_matches('/');
+    let plain = |part: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        !part.is_empty() && part.bytes().all(is_plain)
+    };
+    let is_plain = path.is_empty() || path.split('/').skip(1).all(plain);
+    is_plain && text.ends_with(path) && !text.contains("/.")
 }
 
 fn check_listen(text: Option<&str>) -> Result<SocketAddr, Mistake> {
@@ -540,13 +554,18 @@ mod tests {
             "https://a:b@auth.example",
             "http://auth.example",
             "auth.example",
+            "https://auth.example/a//b",
+            "https://auth.example/a/../b",
+            "https://auth.example/{a}",
+            "https://auth.example/a%20b",
+            "https://auth.example/*",
         ] {
             let text = GOOD.replace("https://auth.example", bad);
             assert!(mistakes(&text).iter().any(|line| line.starts_with("issuer:")), "{bad}");
         }
-        assert!(
-            mistakes(&GOOD.replace("https://auth.example", "http://localhost:8000")).is_empty()
-        );
+        for good in ["http://localhost:8000", "https://auth.example/a/b-c.d"] {
+            assert!(mistakes(&GOOD.replace("https://auth.example", good)).is_empty(), "{good}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The routes, and the layers around them. Every route stands in one table, so that tests can ask
 //! for all of them.
 
+mod below;
+
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
@@ -17,6 +19,7 @@ use crate::endpoint::page::{account, consent, login, recover, sign_up, verify};
 use crate::endpoint::{dev, docs, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
+use below::Below;
 
 /// A route, for tests and documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +97,35 @@ fn filter(method: &str) -> MethodFilter {
 /// The whole server as a router, to be served by itself or mounted under another one.
 pub fn router(app: &App) -> Router {
     let open = open(app.config.mode, Some(app)).router;
-    open.merge(guarded(Some(app)).router)
+    let routes = open
+        .merge(guarded(Some(app)).router)
         .merge(pages(app.config.mode, Some(app)).router)
-        .fallback(around(app, not_found))
-        .method_not_allowed_fallback(around(app, not_allowed))
-        .with_state(app.clone())
+        .method_not_allowed_fallback(around(app, not_allowed));
+    let whole = routes.clone().fallback(around(app, not_found)).with_state(app.clone());
+    match path_of(&app.config.issuer) {
+        "" => whole,
+        path => mounted(app, routes, path).fallback_service(Below::new(path, whole)),
+    }
+}
+
+/// The routes of an issuer with a path. A proxy may take the path away before it asks here, or
+/// leave it there; and metadata is looked for in front of it, too.
+fn mounted(app: &App, routes: Router<App>, path: &str) -> Router {
+    let well_known = ["openid-configuration", "oauth-authorization-server"];
+    let routes = well_known.iter().fold(routes, |routes, name| {
+        // RFC 8414 §3.1: the well-known part stands between the host and the path; §5: so it does
+        // for OpenID Connect's own document, beside the place that its specification says.
+        let handler = around(app, metadata::configuration);
+        routes.route(&format!("/.well-known/{name}{path}"), on(MethodFilter::GET, handler))
+    });
+    routes.with_state(app.clone())
+}
+
+/// The path of an issuer; empty when it has none.
+fn path_of(issuer: &str) -> &str {
+    let authority = issuer.find("://").and_then(|at| issuer.get(at.saturating_add(3)..));
+    let authority = authority.unwrap_or_default();
+    authority.find('/').and_then(|at| authority.get(at..)).unwrap_or_default()
 }
 
 /// Every route of a mode.

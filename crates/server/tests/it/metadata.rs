@@ -5,13 +5,13 @@ use axum::body::Body;
 use http::{Method, Request};
 use munjigi_core::audit::Kind;
 use munjigi_server::keys::State;
-use munjigi_server::{Mode, Rotation, jobs, page_routes, routes};
-use munjigi_store::each_backend;
+use munjigi_server::{Config, Mode, Rotation, jobs, page_routes, routes};
+use munjigi_store::{DatabaseUrl, each_backend};
 use munjigi_token::Algorithm;
 use serde_json::{Value, json};
 
 use crate::cast::PASSWORD;
-use crate::harness::{Answer, ISSUER, MINJI, TestApp};
+use crate::harness::{Answer, ISSUER, MINJI, TestApp, config};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const SERVER_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -63,6 +63,57 @@ async fn both_metadata_documents_are_the_same() {
         "id_token_signing_alg_values_supported",
     ] {
         assert!(!document[name].is_null(), "{name} is required");
+    }
+}
+
+/// RFC 8414 §3.1 and §5, OpenID Connect Discovery 1.0 §4.1: an issuer with a path is looked for in
+/// four places, and all of them say the same.
+#[tokio::test]
+async fn an_issuer_with_a_path_answers_in_every_layout_with_the_path_and_without_it() {
+    let issuer = "http://localhost:8000/auth/shop";
+    let config = Config { issuer: issuer.to_owned(), ..config(DatabaseUrl::SqliteMemory) };
+    let app = TestApp::start_from(config).await;
+    let first = app.get("/.well-known/oauth-authorization-server/auth/shop").await.expect(200);
+    assert_eq!(first.json()["issuer"], issuer);
+    for path in [
+        "/.well-known/openid-configuration/auth/shop",
+        "/auth/shop/.well-known/openid-configuration",
+        "/auth/shop/.well-known/oauth-authorization-server",
+        DISCOVERY,
+        SERVER_METADATA,
+    ] {
+        let answer = app.get(path).await.expect(200);
+        assert_eq!(answer.bytes, first.bytes, "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+    }
+    for wrong in [
+        "/.well-known/openid-configuration/auth",
+        "/.well-known/oauth-authorization-server/auth/shop/more",
+        "/.well-known/oauth-authorization-server/other",
+        "/auth/.well-known/openid-configuration",
+        "/auth/shops/.well-known/openid-configuration",
+    ] {
+        app.get(wrong).await.expect(404);
+    }
+    // What the document names is there, whether a proxy takes the path away or not.
+    let jwks = first.text("/jwks_uri");
+    let whole = app.get(jwks.strip_prefix("http://localhost:8000").unwrap()).await.expect(200);
+    assert_eq!(whole.bytes, app.get(JWKS).await.expect(200).bytes);
+    let form = [("grant_type", "client_credentials")];
+    app.form_as(app.web(), "/auth/shop/oauth2/token", &form).await.expect(200);
+    app.form_as(app.web(), "/oauth2/token", &form).await.expect(200);
+    app.form_as(app.web(), "/auth/oauth2/token", &form).await.expect(404);
+}
+
+#[tokio::test]
+async fn an_issuer_without_a_path_has_no_metadata_of_another() {
+    let app = TestApp::start().await;
+    for path in [
+        "/.well-known/openid-configuration/auth",
+        "/.well-known/oauth-authorization-server/auth",
+        "/auth/.well-known/openid-configuration",
+    ] {
+        app.get(path).await.expect(404);
     }
 }
 
