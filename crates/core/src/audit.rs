@@ -87,6 +87,16 @@ kinds! {
     CodeReused = "code_reused",
     /// A code came from somebody who should not have it, and is good no more.
     CodeRefused = "code_refused",
+    /// A device asked to be let in, and shows a code to its person (RFC 8628 §3.1).
+    DeviceAsked = "device_asked",
+    /// A person let a device in.
+    DeviceAllowed = "device_allowed",
+    /// A person did not let a device in.
+    DeviceDenied = "device_denied",
+    /// A device code came from another client, or a second time.
+    DeviceCodeRefused = "device_code_refused",
+    /// A person typed a code that no device shows to them.
+    UserCodeRefused = "user_code_refused",
     /// A person allowed a client what it asked for.
     ConsentGranted = "consent_granted",
     /// A person did not allow a client what it asked for.

@@ -11,7 +11,9 @@ use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::oidc::logout::Ended;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::grants::RelyingParty;
-use munjigi_store::{StoreError, Tx, clients, codes, grants, outbox, revocations, roles, sessions};
+use munjigi_store::{
+    StoreError, Tx, clients, codes, devices, grants, outbox, revocations, roles, sessions,
+};
 
 use crate::clock::Clock;
 use crate::outbox::Logout;
@@ -69,7 +71,7 @@ impl Ending {
         self.announce(tx, Kind::Grant, grant_id).map(Some)
     }
 
-    /// Ends everything that a person gave to a client, codes that wait to be redeemed among it.
+    /// Ends everything that a person gave to a client, codes and devices that wait among it.
     /// `None` when it held nothing.
     pub fn grants_to_client(
         &self,
@@ -77,7 +79,8 @@ impl Ending {
         user_id: &UserId,
         client_id: &ClientId,
     ) -> Result<Option<Vec<Revocation>>, StoreError> {
-        let forgotten = codes::forget_unspent(tx, user_id, client_id)?;
+        let forgotten = codes::forget_unspent(tx, user_id, client_id)?
+            .saturating_add(devices::forget_unspent(tx, user_id, client_id)?);
         let ended = grants::revoke_client(tx, user_id, client_id, self.now())?;
         if forgotten == 0 && ended.is_empty() {
             return Ok(None);

@@ -2,7 +2,7 @@
 //! types. What a poll or an answer means is decided by [`DeviceAuthorization`]; that each happens
 //! once, by the guards here.
 
-use munjigi_core::id::{SessionId, UserId};
+use munjigi_core::id::{ClientId, SessionId, UserId};
 use munjigi_core::oauth::device::{DeviceAuthorization, UserCode};
 use munjigi_core::time::{Span, Timestamp};
 
@@ -141,6 +141,15 @@ pub fn spend(tx: &mut Tx<'_>, hash: &[u8; 32], now: Timestamp) -> Result<bool> {
         params![hash, now],
     )?;
     Ok(changed > 0)
+}
+
+/// Forgets what a person opened for a client, and it has no tokens for yet; how many. A device that
+/// polls with it is told that nobody knows it.
+pub fn forget_unspent(tx: &mut Tx<'_>, user_id: &UserId, client_id: &ClientId) -> Result<u64> {
+    tx.exec(
+        "DELETE FROM device WHERE user_id = $1 AND client_id = $2 AND spent_at IS NULL",
+        params![user_id, client_id],
+    )
 }
 
 /// Deletes what expired before `before`, at most `limit`; how many.

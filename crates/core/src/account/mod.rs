@@ -2,6 +2,7 @@
 
 pub mod attempts;
 mod blocklist;
+pub mod budget;
 pub mod email;
 pub mod hash;
 pub mod link;

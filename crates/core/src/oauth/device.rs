@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::account::budget::Budget;
 use crate::id::{ClientId, SessionId, UserId};
 use crate::oauth::api::Audience;
 use crate::oauth::scope::Scope;
@@ -24,6 +25,19 @@ const MAX_INTERVAL: Span = Span::from_seconds(60);
 
 /// A device that waits exactly as long as it was told may be early by the jitter of the network.
 const JITTER: Span = Span::from_millis(500);
+
+/// How long the row is kept after that, so that a device that polls too late is told so.
+pub const KEPT_TTL: Span = Span::from_hours(1);
+
+/// RFC 8628 §5.1: how many wrong codes one person may type.
+pub const GUESSES_OF_A_PERSON: Budget = Budget::new(10, Span::from_minutes(1));
+
+/// RFC 8628 §5.1: how many wrong codes may be typed at one address, whoever signs in there.
+pub const GUESSES_FROM_AN_ADDRESS: Budget = Budget::new(30, Span::from_seconds(10));
+
+/// How often devices at one address may ask: a public client proves nothing, and each request is a
+/// row. A house full of devices fits.
+pub const REQUESTS_FROM_AN_ADDRESS: Budget = Budget::new(60, Span::from_seconds(5));
 
 /// RFC 8628 §6.1: no vowels, so that no words appear, and no digits to mistake for letters.
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";

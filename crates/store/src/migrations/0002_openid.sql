@@ -99,6 +99,7 @@ CREATE TABLE device (
 );
 CREATE UNIQUE INDEX device_user_code ON device (user_code);
 CREATE INDEX device_expires ON device (expires_at);
+CREATE INDEX device_user ON device (user_id) WHERE user_id IS NOT NULL;
 
 -- What may be seen once: the `jti` of DPoP proofs (RFC 9449 §11.1) and of client assertions
 -- (RFC 7523 §3), by kind, so that no kind can use up another's.

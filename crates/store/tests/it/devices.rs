@@ -138,6 +138,24 @@ each_backend! {
         assert_eq!(write(&store, poll).await, Ok(false), "it is over");
     }
 
+    async fn what_waits_for_a_client_is_forgotten_when_it_is_taken_from_it(database) {
+        let store = database.store().await;
+        asked(&store).await;
+        let forget = async |of: u64, client: &'static str| {
+            let forgotten = write(&store, move |tx| {
+                devices::forget_unspent(tx, &user_id(of), &client_id(client))
+            });
+            forgotten.await.unwrap()
+        };
+        assert_eq!(forget(1, "shop").await, 0, "nobody opened it");
+        assert!(press(&store, Press::Open, 1, 11, 20).await);
+        assert!(press(&store, Press::Approve, 1, 11, 21).await);
+        assert_eq!(forget(2, "shop").await, 0);
+        assert_eq!(forget(1, "other").await, 0);
+        assert_eq!(forget(1, "shop").await, 1);
+        assert_eq!(read(&store, |tx| devices::find(tx, &[1; 32])).await, None);
+    }
+
     async fn what_expired_is_forgotten_and_its_code_free_again(database) {
         let store = database.store().await;
         asked(&store).await;
