@@ -115,6 +115,10 @@ kinds! {
     ClientSecretRotated = "client_secret_rotated",
     /// A client failed to prove itself.
     ClientRefused = "client_refused",
+    /// A token was made by which clients can register themselves.
+    RegistrationTokenCreated = "registration_token_created",
+    /// A token by which clients could register themselves was taken back.
+    RegistrationTokenDeleted = "registration_token_deleted",
     /// An API (resource server) was registered.
     ApiCreated = "api_created",
     /// An API was changed.

@@ -9,6 +9,7 @@ use thiserror::Error;
 use url::Url;
 use uuid::Uuid;
 
+use crate::oauth::registration::is_this_machine;
 use crate::time::Timestamp;
 
 /// A text that is not the identifier that was asked for.
@@ -165,18 +166,26 @@ impl ClientId {
 
     /// Whether it is the address of the client's document.
     pub fn is_address(&self) -> bool {
-        is_https(&self.0)
+        is_on_the_web(&self.0)
     }
 }
 
-fn is_https(text: &str) -> bool {
-    text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+fn is_on_the_web(text: &str) -> bool {
+    let begins =
+        |with: &str| text.get(..with.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(with));
+    begins("https://") || begins("http://")
 }
 
 /// Client ID Metadata Document §3: https, with a path; no fragment, no user information, no dot
 /// segments. Ids are compared as text, so only the form that a parser writes is one.
+///
+/// Deviates: http on this machine is one too, for whoever writes a client. It is gone to only
+/// where the operator allowed addresses of this machine.
 fn is_address_of_document(text: &str) -> bool {
     let Ok(url) = Url::parse(text) else { return false };
+    if url.scheme() == "http" && !is_this_machine(text) {
+        return false;
+    }
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     url.as_str() == text && bare && url.path() != "/"
 }
@@ -195,7 +204,7 @@ impl FromStr for ClientId {
         let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
         // RFC 9700 §4.15.2: a client must not be able to choose an id that is a person's `sub`.
         let like_a_user = text.parse::<UserId>().is_ok();
-        let (longest, fits) = match is_https(text) {
+        let (longest, fits) = match is_on_the_web(text) {
             true => (512, is_address_of_document(text)),
             false => (128, !like_a_user),
         };
@@ -254,12 +263,17 @@ mod tests {
             "https://app.example/client.json",
             "https://app.example:8443/oauth/client?v=1",
             "https://[::1]:8443/client",
+            "http://127.0.0.1:4000/client.json",
+            "http://localhost:4000/client.json",
         ] {
             assert!(good.parse::<ClientId>().unwrap().is_address(), "{good}");
         }
         assert!(!"web".parse::<ClientId>().unwrap().is_address());
         for bad in [
             "https://app.example",
+            "http://app.example/client.json",
+            "http://127.0.0.1.example/client.json",
+            "http://localhost/",
             "https://app.example/",
             "https://app.example/a/../client",
             "https://app.example/./client",

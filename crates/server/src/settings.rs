@@ -1,6 +1,8 @@
 //! Settings: what administrators change while the server runs. They stand in the database, and
 //! every change is audited.
 
+mod clients;
+
 use munjigi_core::access::RoleName;
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::id::ClientId;
@@ -10,6 +12,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::config::{Mode, parse_span};
+pub use clients::{ClientRegistration, ClientSettings, OpenApis};
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub struct Settings {
     /// The first-party client behind the account API's sign-in, and behind token requests that
     /// name no client.
     pub default_client: Option<ClientId>,
+    /// What holds for clients that no operator made.
+    pub clients: ClientSettings,
     /// What new password hashes cost.
     pub argon2: Argon2Params,
 }
@@ -57,6 +62,10 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("registration", "`open` or `closed`"),
     ("default_roles", "a list of roles, separated by commas"),
     ("default_client", "the id of a first-party client, or nothing"),
+    ("client_registration", "`off`, `token` or `open`"),
+    ("client_documents", "`on` or `off`"),
+    ("client_unused_ttl", "a time from 1d to 366d, such as `90d`"),
+    ("client_apis", "`all`, or a list of APIs, separated by commas"),
 ];
 
 /// Under this name stands `dev` in the database of a `dev` server, so that the command line shows
@@ -95,6 +104,7 @@ impl Settings {
             },
             default_roles: "user".parse().into_iter().collect(),
             default_client: None,
+            clients: ClientSettings::defaults(),
             argon2: Argon2Params::default(),
         }
     }
@@ -146,6 +156,7 @@ impl Settings {
             }
             "default_client" if text.is_empty() => self.default_client = None,
             "default_client" => self.default_client = Some(text.parse().map_err(|_| wrong)?),
+            _ if self.clients.apply(name, text).map_err(|()| wrong)? => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -175,7 +186,7 @@ impl Settings {
             "default_client" => {
                 Some(self.default_client.as_ref().map(ToString::to_string).unwrap_or_default())
             }
-            _ => None,
+            _ => self.clients.show(name),
         }
     }
 }
@@ -207,6 +218,10 @@ mod tests {
             ("registration", json!("maybe")),
             ("default_roles", json!("Admin")),
             ("default_client", json!("a b")),
+            ("client_registration", json!("closed")),
+            ("client_documents", json!("yes")),
+            ("client_unused_ttl", json!("1h")),
+            ("client_apis", json!("not a uri")),
             ("nothing", json!("x")),
         ] {
             assert!(settings.apply(name, &value).is_err(), "{name} {value}");

@@ -154,6 +154,12 @@ pub fn list_unused_registered(
     rows.into_iter().map(|mut row| row.take(0)).collect()
 }
 
+/// How many clients there are that no operator made.
+pub fn count_registered(tx: &mut ReadTx<'_>) -> Result<i64> {
+    let row = tx.find_row("SELECT COUNT(*) FROM client WHERE origin <> 'made'", params![])?;
+    row.ok_or_else(counters::missing)?.at(0)
+}
+
 /// Disables a client since `disabled_at`, or enables it again (`None`); false when it was that
 /// already, or is not there.
 pub fn set_disabled(

@@ -54,6 +54,8 @@ pub enum ErrorCode {
     SlowDown,
     /// The device code has expired; RFC 8628 §3.5.
     ExpiredToken,
+    /// The token that is needed is missing, unknown, used up or expired; RFC 6750 §3.1.
+    InvalidToken,
     /// A redirect URI cannot be registered; RFC 7591 §3.2.2.
     InvalidRedirectUri,
     /// Something else cannot be registered; RFC 7591 §3.2.2.
@@ -93,6 +95,7 @@ impl ErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidToken => "invalid_token",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::TemporarilyUnavailable => "temporarily_unavailable",

@@ -16,6 +16,7 @@ pub mod pkce;
 pub mod pushed;
 pub mod redirect_uri;
 pub mod refresh;
+pub mod registration;
 pub mod registration_token;
 pub mod revocation;
 pub mod scope;

@@ -57,7 +57,7 @@ impl OAuthError {
 impl From<OAuthRefusal> for OAuthError {
     fn from(refusal: OAuthRefusal) -> Self {
         let status = match refusal.code {
-            ErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::InvalidRequest

@@ -125,6 +125,7 @@ each_backend! {
         assert_eq!(unused(51, 9).await, ["https://a.example/c", "old", "seen", "young"]);
         assert_eq!(unused(51, 1).await, ["https://a.example/c"]);
         assert_eq!(unused(0, 9).await, [""; 0]);
+        assert_eq!(read(&store, clients::count_registered).await, 4);
     }
 
     async fn a_client_that_is_deleted_takes_its_grants_along_and_leaves_its_apis(database) {
