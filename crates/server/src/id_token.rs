@@ -3,7 +3,7 @@
 
 use munjigi_core::account::user::User;
 use munjigi_core::id::{ClientId, SessionId, UserId};
-use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::acr::{self, Acr};
 use munjigi_core::oidc::at_hash::at_hash;
@@ -23,6 +23,15 @@ const ID_TOKEN_TTL: Span = Span::from_minutes(10);
 
 /// The `typ` of ID tokens.
 const TYP: &str = "JWT";
+
+/// Whether an ID token stands beside an access token of this scope: for clients whose people sign
+/// in at our pages, where there was an authentication request (OpenID Connect Core §3.1.2.1). The
+/// password grant knows none.
+pub fn is_due(client: &Client, scope: &Scope) -> bool {
+    let by_page =
+        |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode);
+    scope.has("openid") && client.grant_types.iter().any(by_page)
+}
 
 /// What an ID token is made of.
 pub struct IdToken<'a> {

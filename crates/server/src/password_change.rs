@@ -8,7 +8,7 @@ use munjigi_core::id::SessionId;
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_core::time::Timestamp;
 use munjigi_store::{
-    Audit, Committed, ReadTx, StoreError, Tx, grants, passwords, sessions, throttles, users,
+    Audit, Committed, ReadTx, StoreError, Tx, passwords, sessions, throttles, users,
 };
 
 use crate::accounts::check_password;
@@ -154,7 +154,7 @@ impl Change {
         throttles::clear(tx, ledger)?;
         // ASVS 7.4.3: whoever else is signed in may be the reason for the change.
         let revocations = ending.other_sessions(tx, &user.id, &session_id)?;
-        grants::reauthenticate(tx, &user.id, &session_id, ending.now())?;
+        sessions::keep(tx, &user.id, &session_id, ending.now())?;
         Ok(Some(revocations))
     }
 }

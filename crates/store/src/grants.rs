@@ -18,12 +18,12 @@ macro_rules! grant_columns {
     () => {
         "g.user_id, g.id, g.client_id, g.session_id, g.scope, g.audiences, g.generation, g.nonce, \
          g.authenticated_at, g.created_at, g.rotated_at, g.idle_expires_at, g.expires_at, \
-         g.revoked_at, g.claims, g.dpop_jkt, s.ended_at"
+         g.revoked_at, g.claims, g.dpop_jkt, s.ended_at, s.kept_at"
     };
 }
 
 /// How many columns that is: what a statement reads besides begins here.
-const WIDTH: usize = 17;
+const WIDTH: usize = 18;
 
 /// Adds a grant.
 ///
@@ -76,20 +76,32 @@ pub fn find(
     row.map(with_standing).transpose()
 }
 
-/// A grant, how it stands, and its owner with their roles, for the claims of the next token: one
-/// statement.
+/// A grant with everything that its next tokens are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The grant.
+    pub grant: Grant,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its owner with their roles.
+    pub user: User,
+    /// How they proved who they are in its session: names of RFC 8176, separated by spaces.
+    pub amr: String,
+}
+
+/// A grant, how it stands, and its owner, for the claims of the next tokens: one statement.
 pub fn find_with_user(
     tx: &mut ReadTx<'_>,
     user_id: &UserId,
     id: &GrantId,
-) -> Result<Option<(Grant, Standing, User)>> {
+) -> Result<Option<Found>> {
     let row = tx.find_row(
         concat!(
             "SELECT ",
             user_columns!(),
             ", ",
             grant_columns!(),
-            " FROM grant_ g
+            ", s.amr FROM grant_ g
              JOIN user_ u ON u.id = g.user_id
              JOIN session s ON s.user_id = g.user_id AND s.id = g.session_id
              WHERE g.user_id = $1 AND g.id = $2"
@@ -98,13 +110,14 @@ pub fn find_with_user(
     )?;
     let Some(mut row) = row else { return Ok(None) };
     let user = users::take(&mut row)?;
-    let (grant, session_ended_at) = take(&mut row, users::WIDTH)?;
+    let (grant, (session_ended_at, session_kept_at)) = take(&mut row, users::WIDTH)?;
     let standing = Standing {
         user_disabled_at: user.disabled_at,
         password_changed_at: user.password_changed_at,
         session_ended_at,
+        session_kept_at,
     };
-    Ok(Some((grant, standing, user)))
+    Ok(Some(Found { grant, standing, user, amr: row.take(users::WIDTH + WIDTH)? }))
 }
 
 /// The grants of a person that can be used, the newest first; at most [`MAX_LISTED`].
@@ -271,33 +284,20 @@ pub fn revoke_all(
     )
 }
 
-/// Writes down that the owner of a session's grants has proved who they are once more, so that
-/// they outlive the change of password that was made there.
-pub fn reauthenticate(
-    tx: &mut Tx<'_>,
-    user_id: &UserId,
-    session_id: &SessionId,
-    at: Timestamp,
-) -> Result<()> {
-    tx.push(
-        "UPDATE grant_ SET authenticated_at = $3
-         WHERE user_id = $1 AND session_id = $2 AND revoked_at IS NULL",
-        params![user_id, session_id, at],
-    )
-}
-
 fn with_standing(mut row: Row) -> Result<(Grant, Standing)> {
-    let (grant, session_ended_at) = take(&mut row, 0)?;
+    let (grant, (session_ended_at, session_kept_at)) = take(&mut row, 0)?;
     let standing = Standing {
         user_disabled_at: row.take(WIDTH)?,
         password_changed_at: row.take(WIDTH + 1)?,
         session_ended_at,
+        session_kept_at,
     };
     Ok((grant, standing))
 }
 
-/// Reads `grant_columns!`, which begin at column `from`: the grant, and when its session ended.
-fn take(row: &mut Row, from: usize) -> Result<(Grant, Option<Timestamp>)> {
+/// Reads `grant_columns!`, which begin at column `from`: the grant, and when its session ended and
+/// was kept.
+fn take(row: &mut Row, from: usize) -> Result<(Grant, (Option<Timestamp>, Option<Timestamp>))> {
     let grant = Grant {
         user_id: row.take(from)?,
         id: row.take(from + 1)?,
@@ -316,5 +316,5 @@ fn take(row: &mut Row, from: usize) -> Result<(Grant, Option<Timestamp>)> {
         claims: row.take(from + 14)?,
         dpop_jkt: row.take(from + 15)?,
     };
-    Ok((grant, row.take(from + 16)?))
+    Ok((grant, (row.take(from + 16)?, row.take(from + 17)?)))
 }

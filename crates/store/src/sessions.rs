@@ -114,8 +114,8 @@ pub fn touch_held(
     )
 }
 
-/// Writes down that the owner of a live session has proved who they are once more. Its grants are
-/// [`grants::reauthenticate`](crate::grants::reauthenticate)'s.
+/// Writes down that the owner of a live session has proved who they are once more, for whoever
+/// asks the session from now on. What came from it before is [kept](keep).
 pub fn reauthenticate(
     tx: &mut Tx<'_>,
     user_id: &UserId,
@@ -125,6 +125,15 @@ pub fn reauthenticate(
     tx.push(
         "UPDATE session SET authenticated_at = $3
          WHERE user_id = $1 AND id = $2 AND ended_at IS NULL",
+        params![user_id, id, at],
+    )
+}
+
+/// Lets the grants of a session outlive the changes of password until now: their owner has proved
+/// in it who they are, or made the change there. When they proved it for them, stays as it was.
+pub fn keep(tx: &mut Tx<'_>, user_id: &UserId, id: &SessionId, at: Timestamp) -> Result<()> {
+    tx.push(
+        "UPDATE session SET kept_at = $3 WHERE user_id = $1 AND id = $2 AND ended_at IS NULL",
         params![user_id, id, at],
     )
 }

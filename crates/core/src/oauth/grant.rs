@@ -29,7 +29,8 @@ pub struct Grant {
     pub generation: Generation,
     /// What the row knows and its tokens repeat.
     pub nonce: [u8; 16],
-    /// When its owner last proved who they are for it.
+    /// When its owner had proved who they are when it was given: the `auth_time` of its tokens,
+    /// which stays as it is (OpenID Connect Core §12.2, RFC 9068 §2.2.1).
     pub authenticated_at: Timestamp,
     /// When it was given.
     pub created_at: Timestamp,
@@ -56,6 +57,8 @@ pub struct Standing {
     pub password_changed_at: Option<Timestamp>,
     /// When the session ended.
     pub session_ended_at: Option<Timestamp>,
+    /// When its owner last proved in the session who they are, and so kept what came from it.
+    pub session_kept_at: Option<Timestamp>,
 }
 
 /// The lives of a grant.
@@ -145,7 +148,8 @@ impl Grant {
         if standing.session_ended_at.is_some() {
             return Some("the session has ended");
         }
-        if standing.password_changed_at.is_some_and(|at| self.authenticated_at < at) {
+        let proved_at = standing.session_kept_at.max(Some(self.authenticated_at));
+        if standing.password_changed_at > proved_at {
             return Some("the password was changed since");
         }
         None
@@ -181,8 +185,12 @@ mod tests {
 
     const LIVES: Lifetimes =
         Lifetimes { idle_ttl: Span::from_days(30), replay_window: Span::from_seconds(30) };
-    const GOOD: Standing =
-        Standing { user_disabled_at: None, password_changed_at: None, session_ended_at: None };
+    const GOOD: Standing = Standing {
+        user_disabled_at: None,
+        password_changed_at: None,
+        session_ended_at: None,
+        session_kept_at: None,
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -305,11 +313,13 @@ mod tests {
             assert!(matches!(meaning, Presented::Refuse(_)), "{standing:?}");
         }
         let before = Standing { password_changed_at: Some(at(100)), ..GOOD };
-        let meaning = grant.present(
-            &grant.token(),
-            &Circumstances { standing: before, ..around(&public(), at(102)) },
-        );
-        assert_eq!(meaning, Presented::Rotate);
+        let kept =
+            Standing { password_changed_at: Some(at(101)), session_kept_at: Some(at(101)), ..GOOD };
+        for standing in [before, kept] {
+            let meaning = grant
+                .present(&grant.token(), &Circumstances { standing, ..around(&public(), at(102)) });
+            assert_eq!(meaning, Presented::Rotate);
+        }
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub fn load_with_grant(
     now: Timestamp,
 ) -> Result<Option<(Grant, User)>, StoreError> {
     let found = grants::find_with_user(tx, &bearer.user_id, &bearer.grant_id)?;
-    let Some((grant, standing, user)) = found else { return Ok(None) };
+    let Some(grants::Found { grant, standing, user, .. }) = found else { return Ok(None) };
     let is_over = grant.revoked_at.is_some() || grant.dead(&standing, now).is_some();
     Ok(Some((grant, user)).filter(|_| !is_over))
 }

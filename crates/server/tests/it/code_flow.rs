@@ -5,70 +5,8 @@ use munjigi_store::each_backend;
 use munjigi_token::{Typ, Unverified};
 use serde_json::json;
 
-use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims};
-use crate::visitor::{CALLBACK, VERIFIER, Visitor, request};
-
-/// Through sign-in and consent; the code.
-async fn code(visitor: &Visitor, request: &str) -> String {
-    let answer = visitor.open(request).await;
-    let answer = visitor.sign_in(answer, MINJI).await;
-    let answer = visitor.follow_to_client(answer, "allow").await;
-    answer.brings("code").expect("a code")
-}
-
-impl Visitor {
-    /// Goes on until the client is reached; says `action` if the consent page comes.
-    async fn follow_to_client(&self, mut answer: Answer, action: &str) -> Answer {
-        for _ in 0..6 {
-            let to = answer.expect(303).location().unwrap();
-            if to.starts_with("http") {
-                return self.at(&to).await;
-            }
-            answer = match to.starts_with("/consent") {
-                true => self.send_after_looking(&to, action).await,
-                false => self.open(&to).await,
-            };
-        }
-        panic!("the client is never reached");
-    }
-
-    async fn send_after_looking(&self, page: &str, action: &str) -> Answer {
-        self.open(page).await.expect(200);
-        self.send(page, &[("action", action)]).await
-    }
-
-    /// The redirect to a client, as an answer.
-    async fn at(&self, to: &str) -> Answer {
-        let mut headers = http::HeaderMap::new();
-        headers.insert("location", to.parse().unwrap());
-        Answer { status: http::StatusCode::SEE_OTHER, headers, bytes: vec![] }
-    }
-
-    async fn redeem(&self, code: &str) -> Answer {
-        self.redeem_with(code, &[]).await
-    }
-
-    async fn redeem_with(&self, code: &str, change: &[(&str, Option<&str>)]) -> Answer {
-        let mut parameters = vec![
-            ("grant_type", "authorization_code"),
-            ("client_id", "spa"),
-            ("code", code),
-            ("redirect_uri", CALLBACK),
-            ("code_verifier", VERIFIER),
-        ];
-        for (name, value) in change {
-            parameters.retain(|(other, _)| other != name);
-            parameters.extend(value.map(|value| (*name, value)));
-        }
-        self.app.form("/oauth2/token", &parameters).await
-    }
-}
-
-async fn start() -> Visitor {
-    let app = TestApp::start().await;
-    app.app.ensure_rsa_key().await.unwrap();
-    Visitor::of(&app)
-}
+use crate::harness::{ISSUER, JUN, MINJI, TestApp, claims};
+use crate::visitor::{Visitor, code, request, start};
 
 /// `oidcc-server`.
 #[tokio::test]

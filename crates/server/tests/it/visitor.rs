@@ -8,7 +8,7 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
 use munjigi_token::base64url;
 
-use crate::harness::{Answer, ISSUER, TestApp};
+use crate::harness::{Answer, ISSUER, MINJI, TestApp};
 
 /// A code verifier, and its challenge.
 pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -115,6 +115,71 @@ impl Visitor {
         assert!(page.starts_with("/consent"), "{page}");
         self.open(&page).await.expect(200);
         self.send(&page, &[("action", action)]).await.expect(303)
+    }
+}
+
+/// A browser before a server that has every key.
+pub async fn start() -> Visitor {
+    let app = TestApp::start().await;
+    app.app.ensure_rsa_key().await.unwrap();
+    Visitor::of(&app)
+}
+
+/// Through sign-in and consent; the code.
+pub async fn code(visitor: &Visitor, request: &str) -> String {
+    let answer = visitor.open(request).await;
+    let answer = visitor.sign_in(answer, MINJI).await;
+    let answer = visitor.follow_to_client(answer, "allow").await;
+    answer.brings("code").expect("a code")
+}
+
+impl Visitor {
+    /// Goes on until the client is reached; says `action` if the consent page comes.
+    pub async fn follow_to_client(&self, mut answer: Answer, action: &str) -> Answer {
+        for _ in 0..6 {
+            let to = answer.expect(303).location().unwrap();
+            if to.starts_with("http") {
+                return self.at(&to).await;
+            }
+            answer = match to.starts_with("/consent") {
+                true => self.send_after_looking(&to, action).await,
+                false => self.open(&to).await,
+            };
+        }
+        panic!("the client is never reached");
+    }
+
+    async fn send_after_looking(&self, page: &str, action: &str) -> Answer {
+        self.open(page).await.expect(200);
+        self.send(page, &[("action", action)]).await
+    }
+
+    /// The redirect to a client, as an answer.
+    async fn at(&self, to: &str) -> Answer {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("location", to.parse().unwrap());
+        Answer { status: http::StatusCode::SEE_OTHER, headers, bytes: vec![] }
+    }
+
+    /// Redeems a code as the public demo client.
+    pub async fn redeem(&self, code: &str) -> Answer {
+        self.redeem_with(code, &[]).await
+    }
+
+    /// The same with another request.
+    pub async fn redeem_with(&self, code: &str, change: &[(&str, Option<&str>)]) -> Answer {
+        let mut parameters = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", "spa"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        for (name, value) in change {
+            parameters.retain(|(other, _)| other != name);
+            parameters.extend(value.map(|value| (*name, value)));
+        }
+        self.app.form("/oauth2/token", &parameters).await
     }
 }
 

@@ -21,6 +21,8 @@ CREATE INDEX user_deletion_due ON user_ (deletion_due_at) WHERE deletion_due_at 
 ALTER TABLE session ADD COLUMN cookie_hash BYTEA;
 ALTER TABLE session ADD COLUMN idle_expires_at BIGINT;
 ALTER TABLE session ADD COLUMN amr TEXT NOT NULL DEFAULT 'pwd';
+-- Its owner proved who they are, and so kept its grants, though they were given before.
+ALTER TABLE session ADD COLUMN kept_at BIGINT;
 
 -- What a grant's ID tokens repeat, and the key that its tokens are bound to (RFC 9449 §6).
 ALTER TABLE grant_ ADD COLUMN claims TEXT;

@@ -5,7 +5,7 @@ use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::grant::{Grant, Standing};
 use munjigi_core::oauth::metadata::{Metadata, WebUri};
 use munjigi_core::oidc::claims_request::ClaimsRequest;
-use munjigi_store::grants::RelyingParty;
+use munjigi_store::grants::{Found, RelyingParty};
 use munjigi_store::{
     Result, Store, StoreError, Tx, clients, each_backend, grants, sessions, users,
 };
@@ -30,6 +30,7 @@ each_backend! {
         people(&store).await;
         let good = Standing {
             user_disabled_at: None, password_changed_at: Some(at(3)), session_ended_at: None,
+            session_kept_at: None,
         };
         assert_eq!(find(&store, 1, 11).await, Some((grant(1, 11, 11), good)));
         assert_eq!(find(&store, 2, 11).await, None);
@@ -49,7 +50,7 @@ each_backend! {
         }).await.unwrap();
         let bad = Standing {
             user_disabled_at: Some(at(40)), password_changed_at: Some(at(41)),
-            session_ended_at: Some(at(42)),
+            session_ended_at: Some(at(42)), session_kept_at: None,
         };
         assert_eq!(find(&store, 1, 19).await, Some((full, bad)));
         // The other session is not over.
@@ -64,15 +65,16 @@ each_backend! {
             read(&store, move |tx| grants::find_with_user(tx, &user_id(of), &grant_id(number)))
                 .await
         };
-        let (grant, standing, owner) = with_user(1, 12).await.unwrap();
+        let Found { grant, standing, user: owner, amr } = with_user(1, 12).await.unwrap();
         assert_eq!(find(&store, 1, 12).await, Some((grant, standing)));
+        assert_eq!(amr, "pwd");
         assert_eq!(owner, User { roles: vec![role_name("manager")], ..user(1) });
         assert!(with_user(1, 21).await.is_none());
         write(&store, |tx| {
             sessions::end(tx, &user_id(1), &session_id(12), at(42))?;
             users::set_disabled(tx, &user_id(1), Some(at(40)), at(40))
         }).await.unwrap();
-        let (_, standing, _) = with_user(1, 12).await.unwrap();
+        let Found { standing, .. } = with_user(1, 12).await.unwrap();
         let (_, same) = find(&store, 1, 12).await.unwrap();
         assert_eq!(standing, same);
     }
@@ -163,7 +165,7 @@ each_backend! {
         people(&store).await;
         write(&store, |tx| {
             users::set_password_changed(tx, &user_id(1), at(70))?;
-            grants::reauthenticate(tx, &user_id(1), &session_id(12), at(70))
+            sessions::keep(tx, &user_id(1), &session_id(12), at(70))
         }).await.unwrap();
         let dead = async |number| {
             let (grant, standing) = find(&store, 1, number).await.unwrap();
@@ -171,7 +173,8 @@ each_backend! {
         };
         assert!(dead(11).await.is_some());
         assert_eq!(dead(12).await, None);
-        assert_eq!(find(&store, 2, 21).await.unwrap().0.authenticated_at, at(10));
+        // What was said of the sign-in stays true.
+        assert_eq!(find(&store, 1, 12).await.unwrap().0.authenticated_at, at(10));
     }
 
     async fn live_grants_are_those_that_can_be_used(database) {

@@ -7,7 +7,7 @@ use munjigi_core::account::Password;
 use munjigi_core::account::user::Session;
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::client::Client;
-use munjigi_store::{Audit, Committed, StoreError, grants, sessions};
+use munjigi_store::{Audit, Committed, StoreError, sessions};
 
 use crate::app::App;
 use crate::browser::{NewHold, Visitor, let_go};
@@ -157,7 +157,7 @@ async fn enter(
                     return Ok(Committed::nothing(false));
                 }
                 sessions::reauthenticate(tx, user_id, id, now)?;
-                grants::reauthenticate(tx, user_id, id, now)?;
+                sessions::keep(tx, user_id, id, now)?;
             }
             before => {
                 if let Some(before) = before {

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::context::Context;
 use crate::ending::Ending;
 use crate::failure::Failure;
-use crate::id_token::IdToken;
+use crate::id_token::{self, IdToken};
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::random;
 use crate::reply::oauth::OAuthError;
@@ -119,7 +119,7 @@ pub async fn authorization_code(
     let target = issue::target_of(&snapshot, &grant.audiences, now)?;
     let asked = UserToken { target: &target, scope: &scope, now, not_before };
     let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
-    if scope.has("openid") {
+    if id_token::is_due(&client, &scope) {
         let id_token = IdToken {
             client: &client,
             user: &user,

@@ -20,6 +20,7 @@ use munjigi_store::{Audit, Committed, StoreError, Tx, grants, revocations};
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
+use crate::id_token::{self, IdToken};
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::reply::oauth::OAuthError;
 use crate::snapshot::Snapshot;
@@ -37,6 +38,7 @@ enum Refreshed {
 struct Renewed {
     grant: Grant,
     user: User,
+    amr: String,
     scope: Scope,
     target: Target,
 }
@@ -92,7 +94,7 @@ pub async fn refresh(
     };
     let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
 
-    let Renewed { grant, user, scope, target } = match outcome {
+    let Renewed { grant, user, amr, scope, target } = match outcome {
         Refreshed::With(renewed) => *renewed,
         Refreshed::Stolen(revocation) => {
             app.take_over(&revocation);
@@ -102,7 +104,24 @@ pub async fn refresh(
     };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
     let token = UserToken { target: &target, scope: &scope, now, not_before };
-    Ok(issue::response(app, &snapshot, &user, &grant, token)?)
+    let mut response = issue::response(app, &snapshot, &user, &grant, token)?;
+    if id_token::is_due(client, &scope) {
+        // OpenID Connect Core §12.2: of the sign-in that the first one told of, without its nonce.
+        let id_token = IdToken {
+            client,
+            user: &user,
+            session_id: grant.session_id,
+            amr: &amr,
+            authenticated_at: grant.authenticated_at,
+            nonce: None,
+            scope: &scope,
+            claims: grant.claims.as_ref(),
+            access_token: &response.access_token,
+            now,
+        };
+        response.id_token = Some(id_token.sign(app, &snapshot)?);
+    }
+    Ok(response)
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
@@ -119,13 +138,13 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
     let unknown = invalid_grant("refresh token is unknown");
     // The row brings the state of its user and session along: a disabled user has no live grant.
     let found = grants::find_with_user(tx, &presented.user_id, &presented.grant_id)?;
-    let Some((grant, standing, user)) = found else {
+    let Some(grants::Found { grant, standing, user, amr }) = found else {
         return refuse(unknown);
     };
     let around = Circumstances { client, standing, lifetimes: *lifetimes, now: *now };
     let meaning = grant.present(presented, &around);
     let renewed = match narrowed(rotation, &grant) {
-        Ok((scope, target)) => Renewed { grant, user, scope, target },
+        Ok((scope, target)) => Renewed { grant, user, amr, scope, target },
         // More is asked for than was granted, or than there is by now: nothing is spent by it, but
         // a theft stays a theft.
         Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
