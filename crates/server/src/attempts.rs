@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use munjigi_core::account::budget::Budget;
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Attempt, Attempts, Taken};
 use munjigi_core::audit::Event;
@@ -13,7 +14,7 @@ use munjigi_core::id::UserId;
 use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::passwords::{self, SignIn};
-use munjigi_store::{Audit, Committed, ReadTx, StoreError, throttles, users};
+use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx, throttles, users};
 
 use crate::app::App;
 use crate::clock;
@@ -188,6 +189,53 @@ pub async fn give_back(app: &App, ledger: Ledger) -> Result<(), Failure> {
         Ok(Committed::new((), Audit::Routine("a guess is given back")))
     });
     Ok(given.await?)
+}
+
+/// Budgets that are drawn on together, in the transaction in which it shows whether there was
+/// something to draw for.
+#[derive(Clone, Default)]
+pub struct Draw(Vec<(Ledger, Budget)>);
+
+impl Draw {
+    /// With one budget more, of whatever `whose` names.
+    #[must_use]
+    pub fn on(mut self, app: &App, budget: Budget, whose: &[&[u8]]) -> Self {
+        let key = app.snapshot().keys.attempts.clone();
+        self.0.push((keyed_hash(&key, whose), budget));
+        self
+    }
+
+    /// Whether one may be taken out of each.
+    pub fn look(&self, tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Attempt, StoreError> {
+        let mut answer = Attempt::Allowed;
+        for (ledger, budget) in &self.0 {
+            let before = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
+            if let Taken::Wait { until } = budget.take(&before, now) {
+                let so_far = match answer {
+                    Attempt::Allowed => until,
+                    Attempt::Wait { until } => until,
+                };
+                answer = Attempt::Wait { until: until.max(so_far) };
+            }
+        }
+        Ok(answer)
+    }
+
+    /// Takes one out of each.
+    pub fn count(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        for (ledger, budget) in &self.0 {
+            let before = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
+            if let Taken::Counted(counted) = budget.take(&before, now) {
+                throttles::put(tx, ledger, &counted, budget.expires_at(&counted))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many seconds there are to wait.
+pub fn seconds_until(until: Timestamp, now: Timestamp) -> i64 {
+    until.since(now).as_seconds().saturating_add(1)
 }
 
 /// Writes one event that changes nothing else: a refusal.

@@ -89,8 +89,19 @@ impl Browser {
     }
 }
 
+impl Browser {
+    /// The hash of the mark that it has; of one that it gets now if it has none.
+    pub fn mark_or_new(&self) -> Result<([u8; 32], Option<Secret>), NoRandomness> {
+        if let Some(hash) = self.mark {
+            return Ok((hash, None));
+        }
+        let (mark, hash) = new_mark()?;
+        Ok((hash, Some(mark)))
+    }
+}
+
 /// The mark that a browser keeps, and its hash.
-pub fn new_mark() -> Result<(Secret, [u8; 32]), NoRandomness> {
+fn new_mark() -> Result<(Secret, [u8; 32]), NoRandomness> {
     let mark = random::secret("mj_bm_")?;
     let hash = mark_of(mark.reveal());
     Ok((mark, hash))

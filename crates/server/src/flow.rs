@@ -8,6 +8,7 @@ use munjigi_core::time::{Span, Timestamp};
 use munjigi_token::base64url;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use url::form_urlencoded::Serializer;
 
 use crate::failure::Failure;
 use crate::keys::KeyRing;
@@ -17,18 +18,36 @@ use crate::seal::{EncryptionKey, SealError};
 /// Where authorization requests come, and come back to from the pages: below the issuer.
 pub const AUTHORIZE: &str = "/oauth2/authorize";
 
+/// Where devices are let in (RFC 8628 §3.3): below the issuer.
+pub const DEVICE: &str = "/device";
+
 /// How long a person may take.
 pub const FLOW_TTL: Span = Span::from_hours(1);
 
 /// The longest sealed flow that is looked at, in bytes: the largest request, as JSON in base64url.
 const MAX_SEALED_BYTES: usize = 24 * 1024;
 
-/// An authorization request on its way.
+/// What a person signs in for. The pages on the way need not know: each sends them back to
+/// `/oauth2/authorize`, which does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Errand {
+    /// To let an application in that asked at `/oauth2/authorize`.
+    #[default]
+    Authorize,
+    /// To let a device in, at `/device`. No address of anybody else's can stand in its place.
+    Device,
+}
+
+/// An authorization request on its way; or the way to a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
     /// The parameters as they came; they are checked again at every step, since what they name may
     /// have changed.
     pub parameters: Vec<(String, String)>,
+    /// What for.
+    #[serde(default)]
+    errand: Errand,
     /// When it began, in Unix milliseconds: what is younger was done for it.
     created_at: i64,
     /// The hash of the cookie of the browser in which it began.
@@ -73,7 +92,26 @@ impl Flow {
         pushed: Option<[u8; 32]>,
         now: Timestamp,
     ) -> Self {
-        Self { parameters, created_at: now.as_millis(), browser, selected: None, pushed }
+        let (errand, created_at) = (Errand::Authorize, now.as_millis());
+        Self { parameters, errand, created_at, browser, selected: None, pushed }
+    }
+
+    /// The way to `/device`, which has these parameters when it is reached.
+    pub fn to_device(parameters: Vec<(String, String)>, browser: [u8; 32], now: Timestamp) -> Self {
+        Self { errand: Errand::Device, ..Self::begin(parameters, browser, None, now) }
+    }
+
+    /// Where it goes on, below the issuer, when it is not about an authorization request.
+    pub fn onward(&self) -> Option<String> {
+        match self.errand {
+            Errand::Authorize => None,
+            Errand::Device if self.parameters.is_empty() => Some(DEVICE.to_owned()),
+            Errand::Device => {
+                let mut query = Serializer::new(String::new());
+                let query = query.extend_pairs(&self.parameters).finish();
+                Some(format!("{DEVICE}?{query}"))
+            }
+        }
     }
 
     /// When it began.
@@ -144,6 +182,18 @@ mod tests {
         let (keys, now) = (keys(), Timestamp::from_seconds(200));
         let sealed = flow().seal(&keys).unwrap();
         assert_eq!(Flow::open(&keys, &sealed, Some([1; 32]), now), Ok(flow()));
+    }
+
+    #[test]
+    fn the_way_to_a_device_leads_to_our_own_page_alone() {
+        let (keys, now) = (keys(), Timestamp::from_seconds(100));
+        let kept = vec![("user_code".to_owned(), "WDJB-MJHT".to_owned())];
+        let sealed = Flow::to_device(kept, [1; 32], now).seal(&keys).unwrap();
+        let flow = Flow::open(&keys, &sealed, Some([1; 32]), now).unwrap();
+        assert_eq!(flow.onward().as_deref(), Some("/device?user_code=WDJB-MJHT"));
+        let bare = Flow::to_device(vec![], [1; 32], now);
+        assert_eq!(bare.onward().as_deref(), Some("/device"));
+        assert_eq!(tests::flow().onward(), None);
     }
 
     /// SS-03 of the attack kit.

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use munjigi_core::audit::Kind;
+use munjigi_core::oauth::device::KEPT_TTL as KEEP_DEVICES;
 use munjigi_core::time::Span;
 use munjigi_store::{
-    Audit, Committed, StoreError, clients, codes, keys, links, outbox as sending, pushed_requests,
-    replays, revocations, sessions, throttles,
+    Audit, Committed, StoreError, clients, codes, devices, keys, links, outbox as sending,
+    pushed_requests, replays, revocations, sessions, throttles,
 };
 
 use crate::app::App;
@@ -64,9 +65,10 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let sent = sending::forget_over(tx, now.minus(KEEP_SENT), AT_A_TIME)?;
             let codes = codes::forget_expired(tx, now, AT_A_TIME)?;
             let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
+            let devices = devices::forget_expired(tx, now.minus(KEEP_DEVICES), AT_A_TIME)?;
             let pushed = pushed_requests::forget_expired(tx, now, AT_A_TIME)?;
             let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
-            let counts = [throttles, sessions, sent, codes, links, pushed, seen];
+            let counts = [throttles, sessions, sent, codes, links, devices, pushed, seen];
             let more = counts.iter().any(|count| *count >= u64::from(AT_A_TIME));
             Ok::<_, StoreError>(Committed::new(more, Audit::Routine("what is over is forgotten")))
         });

@@ -14,8 +14,10 @@ use crate::app::App;
 use crate::config::Mode;
 use crate::context::{Contexts, Named};
 use crate::endpoint::api::{admin, users};
-use crate::endpoint::oauth::{authorize, introspect, logout, revoke, token, userinfo};
-use crate::endpoint::page::{account, consent, login, recover, sign_up, verify};
+use crate::endpoint::oauth::{
+    authorize, device_authorization, introspect, logout, revoke, token, userinfo,
+};
+use crate::endpoint::page::{account, consent, device, login, recover, sign_up, verify};
 use crate::endpoint::{dev, docs, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
@@ -150,6 +152,8 @@ fn pages(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/login/again", login::again)
         .add("GET", "/consent", consent::ask)
         .add("POST", "/consent", consent::send)
+        .add("GET", "/device", device::form)
+        .add("POST", "/device", device::send)
         .add("GET", "/signup", sign_up::form)
         .add("POST", "/signup", sign_up::send)
         .add("GET", "/verify", verify::ask)
@@ -215,6 +219,7 @@ fn oauth(table: Table) -> Table {
         .add("GET", "/.well-known/oauth-authorization-server", metadata::configuration)
         .add("GET", "/.well-known/jwks.json", metadata::jwks)
         .add("POST", "/oauth2/token", token::token)
+        .add("POST", "/oauth2/device_authorization", device_authorization::device_authorization)
         .add("POST", "/oauth2/introspect", introspect::introspect)
         .add("POST", "/oauth2/revoke", revoke::revoke)
 }

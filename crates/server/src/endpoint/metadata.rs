@@ -31,6 +31,7 @@ pub struct Discovery {
     revocation_endpoint: String,
     introspection_endpoint: String,
     end_session_endpoint: String,
+    device_authorization_endpoint: String,
     scopes_supported: Vec<String>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: Vec<&'static str>,
@@ -63,6 +64,7 @@ const GRANTS: &[GrantType] = &[
     GrantType::RefreshToken,
     GrantType::ClientCredentials,
     GrantType::Password,
+    GrantType::DeviceCode,
 ];
 
 /// The identity scopes that work today.
@@ -102,6 +104,8 @@ pub fn discovery<'r>(
         revocation_endpoint: at("/oauth2/revoke"),
         introspection_endpoint: at("/oauth2/introspect"),
         end_session_endpoint: at("/oauth2/logout"),
+        // RFC 8628 §4.
+        device_authorization_endpoint: at("/oauth2/device_authorization"),
         scopes_supported: scopes,
         response_types_supported: ["code"],
         response_modes_supported: ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect(),

@@ -87,14 +87,16 @@ impl DeviceCode {
 
 impl DeviceConfirm {
     /// The page; `account` is the name or the address of who is signed in.
-    pub fn new(frame: Frame, account: &str, asked: DeviceAsked<'_>) -> Self {
+    pub fn new(mut frame: Frame, account: &str, asked: DeviceAsked<'_>) -> Self {
+        // In another language the page begins anew: what is asked is only shown after a form.
+        frame.keep("user_code", Some(asked.user_code));
         let unknown = || frame.text("unknown");
         let device = asked.requester.user_agent.and_then(agent::describe);
         Self {
             user_code: asked.user_code.to_owned(),
             client: asked.client.to_owned(),
             initial: initial(asked.client),
-            permissions: permissions(&frame, asked.scopes, asked.apis),
+            permissions: Self::permissions(&frame, &asked),
             address: asked.requester.address.map_or_else(unknown, str::to_owned),
             device: device.unwrap_or_else(unknown),
             at: asked.requester.at.cloned().unwrap_or_default(),
@@ -102,5 +104,12 @@ impl DeviceConfirm {
             action: frame.path("/device"),
             frame,
         }
+    }
+
+    /// A sentence for each scope and API. Tokens without any still say who somebody is, so that
+    /// nobody is asked for nothing (DV-01 of the attack kit).
+    fn permissions(frame: &Frame, asked: &DeviceAsked<'_>) -> Vec<String> {
+        let permissions = permissions(frame, asked.scopes, asked.apis);
+        if permissions.is_empty() { vec![frame.text("scope-openid")] } else { permissions }
     }
 }

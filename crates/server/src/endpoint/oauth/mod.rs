@@ -1,6 +1,7 @@
 //! The OAuth 2.1 and OpenID Connect endpoints.
 
 pub mod authorize;
+pub mod device_authorization;
 pub mod introspect;
 pub mod logout;
 pub mod revoke;

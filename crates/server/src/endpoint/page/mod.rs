@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod consent;
+pub mod device;
 pub mod login;
 pub mod recover;
 pub mod sign_up;

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use crate::app::App;
 use crate::asking::{Asking, consent_of, disclosed};
-use crate::browser::{Browser, MARK_TTL, Visitor, new_mark};
+use crate::browser::{Browser, MARK_TTL, Visitor};
 use crate::context::Context;
 use crate::extract::read_body;
 use crate::flow::{AUTHORIZE, Flow};
@@ -37,6 +37,9 @@ pub async fn get(
         Err(reason) => return frame.refuse(reason),
     };
     let Arrived { flow, mark } = arrived;
+    if let Some(onward) = flow.onward() {
+        return Page::see_other(&frame.path(&onward));
+    }
     let page = dispatch(&app, &context, &browser, frame, &flow).await.unwrap_or_else(|page| *page);
     match mark {
         // Ties what follows to this browser.
@@ -82,13 +85,8 @@ impl Arrived {
             let flow = Flow::open(keys, sealed, browser.mark, context.now)?;
             return Ok(Self { flow, mark: None });
         }
-        let (mark, hash) = match browser.mark {
-            Some(hash) => (None, hash),
-            None => {
-                let (mark, hash) = new_mark().map_err(|error| Reason::of(&error.into()))?;
-                (Some(mark), hash)
-            }
-        };
+        let marked = browser.mark_or_new();
+        let (hash, mark) = marked.map_err(|error| Reason::of(&error.into()))?;
         Ok(Self { flow: Flow::begin(pairs, hash, None, context.now), mark })
     }
 }

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod password;
 mod refresh;
 
@@ -50,6 +51,8 @@ pub enum TokenRequest {
     },
     /// RFC 6749 §4.4.
     ClientCredentials(Asked),
+    /// RFC 8628 §3.4: the device code as it came.
+    DeviceCode(Secret),
 }
 
 impl FromForm for TokenRequest {
@@ -76,6 +79,9 @@ impl FromForm for TokenRequest {
                 Ok(Self::Refresh { refresh_token, asked })
             }
             Some("client_credentials") => Ok(Self::ClientCredentials(asked)),
+            Some("urn:ietf:params:oauth:grant-type:device_code") => {
+                Ok(Self::DeviceCode(form.take("device_code", "device_code is missing")?))
+            }
             Some(_) => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
                 "grant_type is not one that this server knows",
@@ -115,6 +121,9 @@ pub async fn token(
         }
         TokenRequest::ClientCredentials(asked) => {
             client_credentials::client_credentials(&app, &context, &client, &asked)?
+        }
+        TokenRequest::DeviceCode(code) => {
+            device_code::device_code(&app, &context, client, &code).await?
         }
     };
     // RFC 6749 §5.1: never stored by anybody on the way; `json` says so.
