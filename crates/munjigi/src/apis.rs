@@ -120,9 +120,10 @@ fn access_ttl(text: &str) -> Result<Span, &'static str> {
     parse_span(text).filter(fits).ok_or("is a time from 1s to 1h, such as `5m`")
 }
 
-/// The algorithms that every server has a key for.
+/// The algorithms that a server has a key for, or makes one for.
 fn algorithm() -> impl TypedValueParser<Value = Algorithm> {
-    PossibleValuesParser::new(["ES256", "RS256"]).try_map(|name| name.parse::<Algorithm>())
+    let names = ["ES256", "RS256", "PS256", "EdDSA"];
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Algorithm>())
 }
 
 /// The order in which people read an API.

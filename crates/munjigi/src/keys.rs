@@ -81,7 +81,8 @@ pub async fn run(args: KeysArgs, output: Output) -> Result<(), Stop> {
         Verb::Rotate(rotate) => {
             let config = configured(&args.database, &rotate)?;
             let key = rotated(config, &rotate).await?;
-            let state = if rotate.now { State::Active } else { State::Pending };
+            let is_active = key.activates_at <= key.created_at;
+            let state = if is_active { State::Active } else { State::Pending };
             print::one(output, ORDER, &show(&key, state))
         }
     }

@@ -11,21 +11,25 @@ use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_store::keys::StoredKey;
 use munjigi_store::{
-    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations, roles,
+    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations,
 };
 use munjigi_token::Algorithm;
-use munjigi_verify::{RevocationKind, Verifier};
+use munjigi_verify::{Dpop, RevocationKind, Verifier};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::client_keys::PublishedKeys;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Mode};
+use crate::dev_walk::Walks;
 use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::fetch::Fetch;
+use crate::first_keys::{first_rows, make, with_asked};
 use crate::hashing::Hashing;
-use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate, generate_root};
+use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate};
 use crate::mail::Delivery;
 use crate::random;
+use crate::registration::Sightings;
 use crate::snapshot::{Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
@@ -79,8 +83,14 @@ pub struct Inner {
     pub introspector: Verifier,
     /// The client for every outbound request.
     pub fetch: Fetch,
+    /// The keys that clients publish, as they were read by it.
+    pub(crate) client_keys: PublishedKeys,
+    /// When clients that are forgotten without use were last seen.
+    pub(crate) sightings: Sightings,
     /// Where mails go.
     pub mail: Delivery,
+    /// In `munjigi dev` alone: how far the walks of its first page are.
+    pub(crate) walks: Option<Walks>,
     /// Wakes the outbox of this node.
     pub(crate) outbox_wake: Arc<Notify>,
     snapshot: ArcSwap<Snapshot>,
@@ -113,6 +123,7 @@ impl App {
             .map_err(|_| Failure::Damaged("no thread could be started"))?;
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
         let (fetch, mail) = (Fetch::new(&config.outbound), Delivery::start(&config)?);
+        let walks = (config.mode == Mode::Dev).then(Walks::default);
 
         let snapshot = ArcSwap::from_pointee(snapshot);
         let (seen, stranger_at) = (AtomicI64::new(0), AtomicI64::new(0));
@@ -125,7 +136,10 @@ impl App {
             verifier,
             introspector,
             fetch,
+            client_keys: PublishedKeys::default(),
+            sightings: Sightings::default(),
             mail,
+            walks,
             outbox_wake: Arc::default(),
             snapshot,
             reloading,
@@ -153,6 +167,7 @@ impl App {
         // One at a time: what was read earlier must not be put in place of what was read later.
         let _turn = self.reloading.lock().await;
         let rows = self.store.read(Rows::read).await?;
+        let rows = with_asked(&self.store, &self.config, &self.clock, rows).await?;
         let snapshot = Snapshot::build(rows, &self.config, self.clock.now())?;
         self.verifier.replace_keys(snapshot.keys.published().clone());
         self.introspector.replace_keys(snapshot.keys.published().clone());
@@ -258,9 +273,11 @@ impl App {
         event: Event,
     ) -> Result<StoredKey, Failure> {
         let now = self.clock.now();
+        let is_first = self.snapshot().keys.active(algorithm, now).is_none();
         let activates_at = match rotation {
-            Rotation::Scheduled => now.plus(PUBLISH_AHEAD),
-            Rotation::AtOnce => now,
+            Rotation::Scheduled if !is_first => now.plus(PUBLISH_AHEAD),
+            // Until the first one signs, none does.
+            Rotation::Scheduled | Rotation::AtOnce => now,
         };
         let kek = Arc::clone(&self.config.encryption_key);
         let made =
@@ -291,20 +308,7 @@ impl App {
         if rows.lacks(&[Algorithm::Rs256]).1.is_empty() {
             return Ok(());
         }
-        let (kek, now) = (Arc::clone(&self.config.encryption_key), self.clock.now());
-        let made = tokio::task::spawn_blocking(move || generate(Algorithm::Rs256, &kek, now, now));
-        let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
-        let event = self.system_event(Kind::KeyCreated)?.with("kid", &key.kid);
-        self.store
-            .write(move |tx| {
-                // Another node may have been quicker: one is enough.
-                if keys::all(tx)?.iter().any(|other| other.algorithm == key.algorithm) {
-                    return Ok::<_, StoreError>(Committed::nothing(()));
-                }
-                keys::insert(tx, &key)?;
-                Ok(Committed::new((), Audit::Record(Box::new(event.clone()))))
-            })
-            .await?;
+        make(&self.store, &self.config, &self.clock, Algorithm::Rs256).await?;
         self.reload().await
     }
 }
@@ -325,45 +329,6 @@ async fn open_store(config: &Config, clock: &Clock) -> Result<Store, Failure> {
     Ok(Store::open(options).await?)
 }
 
-/// Reads the reference data; on a new database, makes the built-in roles and first keys before.
-async fn first_rows(store: &Store, config: &Config, clock: &Clock) -> Result<Rows, Failure> {
-    let rows = store.read(Rows::read).await?;
-    let (root_missing, missing) = rows.lacks(&[Algorithm::Es256]);
-    if !root_missing && missing.is_empty() {
-        return Ok(rows);
-    }
-    let now = clock.now();
-    let mut made = Vec::new();
-    if root_missing {
-        made.push(generate_root(&config.encryption_key, now)?);
-    }
-    for algorithm in missing {
-        made.push(generate(algorithm, &config.encryption_key, now, now)?);
-    }
-    let origin = Origin { at: now, actor: Actor::System, address: None, request_id: None };
-    let event = Event::new(random::event_id(now)?, Kind::KeyCreated, origin);
-    let kids: Vec<_> = made.iter().map(|key| key.kid.clone()).collect();
-    let event = event.with("kids", kids);
-    store
-        .write(move |tx| {
-            // Several nodes may start on an empty database at once: the first one's keys stay.
-            let there = keys::all(tx)?;
-            if made.iter().any(|new| there.iter().any(|old| old.algorithm == new.algorithm)) {
-                return Ok::<_, StoreError>(Committed::nothing(()));
-            }
-            for key in &made {
-                keys::insert(tx, key)?;
-            }
-            // The command line may have been here first, and have made them.
-            if roles::all(tx)?.is_empty() {
-                crate::builtin::insert_roles(tx, now)?;
-            }
-            Ok(Committed::new((), Audit::Record(Box::new(event.clone()))))
-        })
-        .await?;
-    Ok(store.read(Rows::read).await?)
-}
-
 fn verifiers(
     config: &Config,
     snapshot: &Snapshot,
@@ -374,6 +339,8 @@ fn verifiers(
         let builder =
             Verifier::with_keys(&config.issuer, &config.issuer, keys).clock(clock.of_verifier());
         let builder = if any_audience { builder.any_audience() } else { builder };
+        // RFC 9449 §7: both kinds of tokens, each as what it is.
+        let builder = builder.dpop(Dpop::Allowed).public_url(&config.issuer);
         // The clock is the one that the tokens were made by. What is left is the second by which a
         // token may be lifted over a revocation.
         let builder = builder.leeway(Duration::from_secs(1));

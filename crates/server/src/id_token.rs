@@ -7,14 +7,14 @@ use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::acr::{self, Acr};
 use munjigi_core::oidc::at_hash::at_hash;
-use munjigi_core::oidc::claim_profile::About;
-use munjigi_core::oidc::claims::{Person, of_id_token, of_userinfo};
+use munjigi_core::oidc::claims::{Person, of_id_token};
 use munjigi_core::oidc::claims_request::ClaimsRequest;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_token::Unverified;
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
+use crate::claim_words::{Whom, further};
 use crate::failure::Failure;
 use crate::snapshot::Snapshot;
 
@@ -95,24 +95,13 @@ impl IdToken<'_> {
     fn about_person(&self, issuer: &str, snapshot: &Snapshot) -> Map<String, Value> {
         let roles: Vec<&str> =
             snapshot.enabled_roles(&self.user.roles).map(|role| role.name.as_str()).collect();
-        let (none, further) = (Default::default(), self.user.profile.claims());
+        let (none, profile) = (Default::default(), self.user.profile.claims());
         let asked = self.claims.map_or(&none, |claims| &claims.id_token);
-        let person = person(self.user, &further, &roles);
+        let person = person(self.user, &profile, &roles);
         let placement = self.client.metadata.id_token_claims;
         let mut claims = of_id_token(&person, self.scope, asked, placement);
-        let permissions = snapshot.permissions(&self.user.roles);
-        let permissions: Vec<&str> = permissions.iter().map(|it| it.as_str()).collect();
-        let about = About {
-            issuer,
-            client_id: &self.client.id,
-            user_id: &self.user.id,
-            session_id: &self.session_id,
-            scope: self.scope,
-            roles: &roles,
-            permissions: &permissions,
-            granted: &of_userinfo(&person, self.scope, &Default::default()),
-        };
-        claims.extend(self.client.metadata.claim_profile.claims(&about));
+        let whom = Whom { user: self.user, session_id: &self.session_id, scope: self.scope };
+        claims.extend(further(issuer, snapshot, self.client, whom));
         claims
     }
 }

@@ -7,15 +7,17 @@ use munjigi_core::access::{Permissions, grantable};
 use munjigi_core::account::user::User;
 use munjigi_core::id::{TokenId, UserId};
 use munjigi_core::oauth::api::{Api, Audience, MAX_RESOURCES, Target, target};
-use munjigi_core::oauth::client::{Client, GrantType, Party};
+use munjigi_core::oauth::client::{Client, GrantType, Origin, Party};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::Timestamp;
 use munjigi_verify::RevocationKind;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::{App, floor};
+use crate::claim_words::{Whom, further};
 use crate::failure::Failure;
 use crate::random;
 use crate::snapshot::{SELF_AUDIENCE, Snapshot};
@@ -43,6 +45,20 @@ struct AccessClaims<'a> {
     roles: &'a [&'a str],
     #[serde(skip_serializing_if = "Permissions::is_empty")]
     permissions: &'a Permissions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation<'a>>,
+}
+
+/// The key that a token is bound to (RFC 9449 §6.1).
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Confirmation<'a> {
+    /// Its thumbprint.
+    pub jkt: &'a str,
+}
+
+/// The `token_type` of an access token that is bound to a key, or to none (RFC 9449 §5).
+pub const fn token_type(jkt: Option<&str>) -> &'static str {
+    if jkt.is_some() { "DPoP" } else { "Bearer" }
 }
 
 /// RFC 7519 §4.1.3: one audience is written as a text, several as a list.
@@ -58,7 +74,7 @@ enum Aud<'a> {
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` when it is bound to a key.
     pub token_type: &'static str,
     /// Seconds until the access token expires.
     pub expires_in: i64,
@@ -100,7 +116,10 @@ pub fn audiences<'r>(
     for name in &asked {
         let known = snapshot.apis.contains_key(name);
         // Somebody else's client gets tokens for the APIs that it was given, and no others.
-        let allowed = client.party == Party::First || listed.contains(name);
+        // Whom nobody here looked at gets them for those that are open to such clients, and only
+        // because a person says so.
+        let is_open = client.origin != Origin::Made && snapshot.settings.clients.apis.has(name);
+        let allowed = client.party == Party::First || listed.contains(name) || is_open;
         if !known || !allowed {
             return Err(refuse("the resource is unknown, or this client may not ask for it"));
         }
@@ -166,8 +185,21 @@ pub fn for_user(
         auth_time: Some(grant.authenticated_at.as_seconds()),
         roles: &roles,
         permissions: &permissions,
+        cnf: asked.jkt.map(|jkt| Confirmation { jkt }),
     };
-    sign(snapshot, asked.target, &claims, asked.now)
+    let client = snapshot.clients.get(&grant.client_id);
+    let whom = Whom { user, session_id: &grant.session_id, scope: asked.scope };
+    let further = client.map(|client| further(&app.config.issuer, snapshot, client, whom));
+    let Some(mut all) = further.filter(|further| !further.is_empty()) else {
+        return sign(snapshot, asked.target, &claims, asked.now);
+    };
+    if let Value::Object(own) =
+        serde_json::to_value(&claims).map_err(|_| Failure::Damaged("claims"))?
+    {
+        // Last, so that none of the others can take their place.
+        all.extend(own);
+    }
+    sign(snapshot, asked.target, &all, asked.now)
 }
 
 /// What a person's access token is to be like.
@@ -181,6 +213,8 @@ pub struct UserToken<'a> {
     pub now: Timestamp,
     /// The floor of `iat`, read before everything else that the token is made of.
     pub not_before: i64,
+    /// The thumbprint of the key that it is bound to; that of the request's proof.
+    pub jkt: Option<&'a str>,
 }
 
 /// The floor of a person's tokens for a client.
@@ -217,6 +251,7 @@ pub fn for_client(
         auth_time: None,
         roles: &[],
         permissions: &Permissions::default(),
+        cnf: asked.jkt.map(|jkt| Confirmation { jkt }),
     };
     sign(snapshot, asked.target, &claims, asked.now)
 }
@@ -231,7 +266,7 @@ fn aud(audiences: &[Audience]) -> Aud<'_> {
 fn sign(
     snapshot: &Snapshot,
     target: &Target,
-    claims: &AccessClaims<'_>,
+    claims: &impl Serialize,
     now: Timestamp,
 ) -> Result<String, Failure> {
     let key = snapshot.keys.active(target.algorithm, now);
@@ -253,7 +288,7 @@ pub fn response(
     let refresh_token = grant.token().seal(&snapshot.keys.refresh);
     Ok(TokenResponse {
         access_token: for_user(app, snapshot, user, grant, asked)?,
-        token_type: "Bearer",
+        token_type: token_type(asked.jkt),
         expires_in: asked.target.access_ttl.as_seconds(),
         refresh_token: refreshes.then(|| refresh_token.reveal().to_owned()),
         scope: asked.scope.to_string(),

@@ -8,12 +8,14 @@ use munjigi_core::oauth::device::KEPT_TTL as KEEP_DEVICES;
 use munjigi_core::time::Span;
 use munjigi_store::{
     Audit, Committed, StoreError, clients, codes, devices, keys, links, outbox as sending,
-    pushed_requests, replays, revocations, sessions, throttles,
+    pushed_requests, registration_tokens, replays, revocations, sessions, throttles,
 };
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::flow::FLOW_TTL;
 use crate::outbox;
+use crate::registration;
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -50,6 +52,10 @@ pub fn start(app: &App) {
 /// One round.
 pub async fn run(app: &App) -> Result<(), Failure> {
     forget(app).await?;
+    registration::forget_unused(app).await?;
+    if app.snapshot().lacks_keys {
+        app.reload().await?;
+    }
     destroy_retired_keys(app).await
 }
 
@@ -66,9 +72,11 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let codes = codes::forget_expired(tx, now, AT_A_TIME)?;
             let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
             let devices = devices::forget_expired(tx, now.minus(KEEP_DEVICES), AT_A_TIME)?;
-            let pushed = pushed_requests::forget_expired(tx, now, AT_A_TIME)?;
+            // While a person is on their way, it has to be known whether their request had its code.
+            let pushed = pushed_requests::forget_expired(tx, now.minus(FLOW_TTL), AT_A_TIME)?;
             let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
-            let counts = [throttles, sessions, sent, codes, links, devices, pushed, seen];
+            let tokens = registration_tokens::forget_expired(tx, now, AT_A_TIME)?;
+            let counts = [throttles, sessions, sent, codes, links, devices, pushed, seen, tokens];
             let more = counts.iter().any(|count| *count >= u64::from(AT_A_TIME));
             Ok::<_, StoreError>(Committed::new(more, Audit::Routine("what is over is forgotten")))
         });

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::keys::{Purpose, StoredKey};
@@ -154,10 +155,11 @@ impl KeyRing {
         &self.jwks
     }
 
-    /// The algorithms that something can be signed with at `now`.
-    pub fn algorithms(&self, now: Timestamp) -> Vec<Algorithm> {
-        let all = [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256, Algorithm::EdDsa];
-        all.into_iter().filter(|algorithm| self.active(*algorithm, now).is_some()).collect()
+    /// The algorithms that a client can have its tokens signed with: all of them, since a key is
+    /// made for the first client that asks. RS256 alone is waited for, on the very first start.
+    pub fn for_clients(&self, now: Timestamp) -> Vec<Algorithm> {
+        let is_ready = |it: &Algorithm| *it != Algorithm::Rs256 || self.active(*it, now).is_some();
+        ALGORITHMS.into_iter().filter(is_ready).collect()
     }
 
     /// When something changes by itself next: a key becomes active or may be destroyed.

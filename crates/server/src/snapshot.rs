@@ -1,7 +1,7 @@
 //! Reference data in memory: clients, APIs, roles, settings, keys, and the documents made of them.
 //! Replaced as a whole when the database's version of it has moved on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use munjigi_core::access::{Caller, Permissions, Role, RoleName};
 use munjigi_core::id::{ClientId, UserId};
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{Client, GrantType, Party};
+use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::keys::StoredKey;
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The keys.
     pub keys: KeyRing,
+    /// Whether there is an algorithm that somebody asks for, and no key could be made for it.
+    pub lacks_keys: bool,
     /// `/.well-known/openid-configuration` and its sibling.
     pub discovery: Document,
     /// `/.well-known/jwks.json`.
@@ -79,9 +82,25 @@ impl Rows {
 
     /// Whether there is a root secret and a key for every algorithm that has to be there.
     pub fn lacks(&self, algorithms: &[Algorithm]) -> (bool, Vec<Algorithm>) {
-        let has = |name: &str| self.keys.iter().any(|key| key.algorithm == name);
+        let has = |name: &str| {
+            self.keys.iter().any(|key| key.algorithm == name && key.destroyed_at.is_none())
+        };
         let missing = algorithms.iter().copied().filter(|wanted| !has(wanted.as_str()));
         (!self.keys.iter().any(|key| key.kid == "root"), missing.collect())
+    }
+
+    /// The algorithms that a client or an API asks for, and that there is no key for yet. RS256 is
+    /// everybody's, and made by itself.
+    pub(crate) fn unmade(&self) -> Vec<Algorithm> {
+        let of_apis = self.apis.iter().map(|api| api.algorithm);
+        let of_clients = self.clients.iter().flat_map(|client| {
+            let metadata = &client.metadata;
+            [metadata.id_token_signed_response_alg, metadata.userinfo_signed_response_alg]
+        });
+        let asked: BTreeSet<_> = of_apis.chain(of_clients.flatten()).collect();
+        let made = |it: &Algorithm| ALGORITHMS.contains(it) && *it != Algorithm::Rs256;
+        let asked: Vec<_> = asked.into_iter().filter(made).collect();
+        self.lacks(&asked).1
     }
 }
 
@@ -100,11 +119,13 @@ impl Snapshot {
             in_force.access_ttl = access_ttl;
         }
         let keys = KeyRing::open(&rows.keys, &config.encryption_key)?;
+        let lacks_keys = !rows.unmade().is_empty();
         let own = own_api(&config.issuer);
         let apis = rows.apis.into_iter().chain([own]);
-        let algorithms = keys.algorithms(now);
+        let algorithms = keys.for_clients(now);
         let scopes = rows.roles.iter().filter(|role| role.disabled_at.is_none());
-        let discovery = metadata::discovery(&config.issuer, &algorithms, scopes);
+        let discovery =
+            metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
         Ok(Self {
             version: rows.version,
             changes_at: keys.changes_at(now),
@@ -115,6 +136,7 @@ impl Snapshot {
             discovery: Document::new(&discovery)?,
             jwks: Document::new(keys.jwks())?,
             keys,
+            lacks_keys,
         })
     }
 

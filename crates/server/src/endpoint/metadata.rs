@@ -8,16 +8,18 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use munjigi_core::access::Role;
 use munjigi_core::oauth::authorization::{Prompt, ResponseMode};
 use munjigi_core::oauth::client::{AuthMethod, GrantType};
+use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::oauth::pkce;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::acr::Acr;
 use munjigi_core::oidc::claims;
-use munjigi_token::Algorithm;
+use munjigi_token::{Algorithm, dpop};
 use serde::Serialize;
 
 use crate::app::App;
 use crate::builtin::ADMIN_SCOPE;
 use crate::page::locale::Locale;
+use crate::settings::{ClientRegistration, Settings};
 use crate::snapshot::Document;
 
 /// The metadata document.
@@ -31,6 +33,8 @@ pub struct Discovery {
     revocation_endpoint: String,
     introspection_endpoint: String,
     end_session_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registration_endpoint: Option<String>,
     device_authorization_endpoint: String,
     scopes_supported: Vec<String>,
     response_types_supported: [&'static str; 1],
@@ -38,9 +42,11 @@ pub struct Discovery {
     grant_types_supported: Vec<&'static str>,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: Vec<&'static str>,
-    token_endpoint_auth_methods_supported: Vec<&'static str>,
-    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    userinfo_signing_alg_values_supported: Vec<&'static str>,
+    #[serde(flatten)]
+    proofs: Proofs,
+    pushed_authorization_request_endpoint: String,
+    require_pushed_authorization_requests: bool,
     code_challenge_methods_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     prompt_values_supported: Vec<&'static str>,
@@ -55,7 +61,40 @@ pub struct Discovery {
     backchannel_logout_session_supported: bool,
     frontchannel_logout_supported: bool,
     frontchannel_logout_session_supported: bool,
+    client_id_metadata_document_supported: bool,
     service_documentation: String,
+}
+
+/// How clients prove themselves, and what they hold (RFC 8414 §2, RFC 9449 §5.1).
+#[derive(Serialize)]
+struct Proofs {
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    token_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    introspection_endpoint_auth_methods_supported: Vec<&'static str>,
+    introspection_endpoint_auth_signing_alg_values_supported: Vec<&'static str>,
+    dpop_signing_alg_values_supported: Vec<&'static str>,
+}
+
+impl Proofs {
+    fn supported() -> Self {
+        let all: Vec<_> = AuthMethod::ALL.iter().map(|method| method.as_str()).collect();
+        let proving = AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None);
+        // RFC 8414 §2: they MUST be there where private_key_jwt is.
+        let signing: Vec<_> = ALGORITHMS.iter().map(|it| it.as_str()).collect();
+        Self {
+            token_endpoint_auth_methods_supported: all.clone(),
+            token_endpoint_auth_signing_alg_values_supported: signing.clone(),
+            revocation_endpoint_auth_methods_supported: all,
+            revocation_endpoint_auth_signing_alg_values_supported: signing.clone(),
+            introspection_endpoint_auth_methods_supported: proving
+                .map(|method| method.as_str())
+                .collect(),
+            introspection_endpoint_auth_signing_alg_values_supported: signing,
+            dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(Algorithm::as_str).to_vec(),
+        }
+    }
 }
 
 /// The grants that work today.
@@ -84,17 +123,15 @@ const SCOPES: &[&str] = &[
 pub fn discovery<'r>(
     issuer: &str,
     algorithms: &[Algorithm],
-    roles: impl Iterator<Item = &'r Role>,
+    (settings, roles): (&Settings, impl Iterator<Item = &'r Role>),
 ) -> Discovery {
     let at = |path: &str| format!("{issuer}{path}");
     let carried = roles.fold(Scope::empty(), |all, role| all.with(&role.scope));
     let mut scopes: Vec<String> = SCOPES.iter().map(|name| (*name).to_owned()).collect();
     let further = carried.names().filter(|name| !SCOPES.contains(name));
     scopes.extend(further.map(str::to_owned));
-    let with_secret =
-        vec![AuthMethod::ClientSecretBasic.as_str(), AuthMethod::ClientSecretPost.as_str()];
-    let mut all = vec![AuthMethod::None.as_str()];
-    all.extend(&with_secret);
+    let signed: Vec<&str> = algorithms.iter().map(|it| it.as_str()).collect();
+    let Settings { clients, requests, .. } = settings;
     Discovery {
         issuer: issuer.to_owned(),
         authorization_endpoint: at("/oauth2/authorize"),
@@ -104,6 +141,10 @@ pub fn discovery<'r>(
         revocation_endpoint: at("/oauth2/revoke"),
         introspection_endpoint: at("/oauth2/introspect"),
         end_session_endpoint: at("/oauth2/logout"),
+        registration_endpoint: match clients.registration {
+            ClientRegistration::Off => None,
+            ClientRegistration::Token | ClientRegistration::Open => Some(at("/oauth2/register")),
+        },
         // RFC 8628 §4.
         device_authorization_endpoint: at("/oauth2/device_authorization"),
         scopes_supported: scopes,
@@ -111,10 +152,11 @@ pub fn discovery<'r>(
         response_modes_supported: ResponseMode::ALL.iter().map(|mode| mode.as_str()).collect(),
         grant_types_supported: GRANTS.iter().map(|grant| grant.as_str()).collect(),
         subject_types_supported: ["public"],
-        id_token_signing_alg_values_supported: algorithms.iter().map(|it| it.as_str()).collect(),
-        token_endpoint_auth_methods_supported: all.clone(),
-        revocation_endpoint_auth_methods_supported: all,
-        introspection_endpoint_auth_methods_supported: with_secret,
+        id_token_signing_alg_values_supported: signed.clone(),
+        userinfo_signing_alg_values_supported: signed,
+        proofs: Proofs::supported(),
+        pushed_authorization_request_endpoint: at("/oauth2/par"),
+        require_pushed_authorization_requests: requests.require_pushed,
         code_challenge_methods_supported: [pkce::METHOD],
         // RFC 9207 §3.
         authorization_response_iss_parameter_supported: true,
@@ -131,6 +173,7 @@ pub fn discovery<'r>(
         backchannel_logout_session_supported: true,
         frontchannel_logout_supported: true,
         frontchannel_logout_session_supported: true,
+        client_id_metadata_document_supported: clients.documents,
         service_documentation: at("/docs"),
     }
 }

@@ -1,11 +1,12 @@
 //! OpenID Connect over HTTP: what ID tokens and UserInfo say, in which words, signed how, and what
 //! becomes of each parameter of an authentication request.
 
+use http::Method;
 use munjigi_store::each_backend;
 use munjigi_token::{Algorithm, Unverified};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{Answer, MINJI, TestApp, claims};
+use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims};
 use crate::visitor::{Visitor, code, request, start};
 
 /// Refreshes as the public demo client.
@@ -66,4 +67,135 @@ async fn a_refresh_without_openid_brings_no_id_token() {
     assert!(claims(&tokens.access)["scope"].as_str().unwrap().contains("openid"));
     let answer = minji.app.refresh(&tokens.refresh).await.expect(200);
     assert!(answer.json().get("id_token").is_none());
+}
+
+/// Says what else is known of a demo client.
+async fn register(app: &TestApp, client: &str, metadata: Value) {
+    let (admin, body) = (app.admin().await, json!({ "metadata": metadata }));
+    let path = format!("/api/v1/admin/clients/{client}");
+    app.call(Method::PATCH, &path, &admin, body).await.expect(200);
+}
+
+/// What tokens have in the words of each profile, and that they have nothing of it without.
+fn words(sub: &Value, sid: &Value) -> Vec<(&'static str, &'static str, Value)> {
+    let name = "이준";
+    vec![
+        ("keycloak", "/realm_access/roles", json!(["admin", "user"])),
+        ("keycloak", "/azp", json!("spa")),
+        ("keycloak", "/preferred_username", json!("jun")),
+        ("keycloak", "/email", json!(JUN.0)),
+        ("auth0", "/http:~1~1localhost:8000~1roles", json!(["admin", "user"])),
+        ("auth0", "/http:~1~1localhost:8000~1name", json!(name)),
+        ("hasura", "/https:~1~1hasura.io~1jwt~1claims/x-hasura-user-id", sub.clone()),
+        ("hasura", "/https:~1~1hasura.io~1jwt~1claims/x-hasura-default-role", json!("admin")),
+        (
+            "hasura",
+            "/https:~1~1hasura.io~1jwt~1claims/x-hasura-allowed-roles",
+            json!(["admin", "user"]),
+        ),
+        ("postgrest", "/role", json!("admin")),
+        ("supabase", "/role", json!("authenticated")),
+        ("supabase", "/session_id", sid.clone()),
+        ("supabase", "/app_metadata/roles", json!(["admin", "user"])),
+        ("supabase", "/user_metadata/name", json!(name)),
+        ("spring", "/scp", json!(["email", "openid", "profile"])),
+        (
+            "spring",
+            "/authorities",
+            json!(["SCOPE_email", "SCOPE_openid", "SCOPE_profile", "ROLE_admin", "ROLE_user"]),
+        ),
+    ]
+}
+
+/// Tokens of the administrator at the public demo client.
+async fn of_jun(app: &TestApp) -> Answer {
+    let jun = Visitor::of(app);
+    let answer = jun.open(&request(&[])).await;
+    let answer = jun.sign_in(answer, JUN).await;
+    let code = jun.follow_to_client(answer, "allow").await.brings("code").unwrap();
+    jun.redeem(&code).await.expect(200)
+}
+
+/// A client's tokens speak the words that it was registered with: access tokens and ID tokens, at
+/// the sign-in and after a refresh; and what the standards say stays as it is.
+#[tokio::test]
+async fn tokens_speak_the_words_that_their_client_was_registered_with() {
+    let app = start().await.app;
+    let plain = of_jun(&app).await;
+    let plain = [claims(&plain.text("/access_token")), claims(&plain.text("/id_token"))];
+    let profiles = ["keycloak", "auth0", "hasura", "postgrest", "supabase", "spring", "default"];
+    for profile in profiles {
+        register(&app, "spa", json!({ "claim_profile": profile })).await;
+        let first = of_jun(&app).await;
+        let again = refresh(&app, &first.text("/refresh_token"), &[]).await.expect(200);
+        for answer in [first, again] {
+            for (kind, standard) in ["/access_token", "/id_token"].into_iter().zip(&plain) {
+                let said = claims(&answer.text(kind));
+                for (whose, at, expected) in words(&said["sub"], &said["sid"]) {
+                    let expected = (whose == profile).then_some(&expected);
+                    let found = said.pointer(at).filter(|_| whose == profile);
+                    assert_eq!(found, expected, "{profile} {kind} {at}: {said}");
+                }
+                for (name, value) in standard.as_object().unwrap() {
+                    let varies = ["jti", "sid", "gid", "at_hash", "exp", "iat", "nonce", "scope"];
+                    assert!(varies.contains(&&**name) || said[name] == *value, "{profile} {name}");
+                    assert!(name == "nonce" || said.get(name).is_some(), "{profile} {name}");
+                }
+                if profile == "default" {
+                    let names = |claims: &Value| {
+                        let all = claims.as_object().unwrap().keys().cloned();
+                        all.filter(|name| name != "nonce").collect::<Vec<_>>()
+                    };
+                    assert_eq!(names(&said), names(standard));
+                }
+            }
+            app.read_as("/oauth2/userinfo", &answer.text("/access_token")).await.expect(200);
+        }
+    }
+}
+
+/// The password grant's access tokens speak them, too; and nothing is told that was not granted.
+#[tokio::test]
+async fn a_profile_tells_nothing_that_was_not_granted() {
+    let app = TestApp::start().await;
+    register(&app, "first-party", json!({"claim_profile": "keycloak"})).await;
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", "first-party"),
+        ("username", MINJI.0),
+        ("password", MINJI.1),
+        ("scope", "openid profile"),
+    ];
+    let said = claims(&app.form("/oauth2/token", &form).await.tokens().access);
+    assert_eq!(said["realm_access"], json!({"roles": ["user"]}));
+    assert_eq!(said["preferred_username"], json!("minji"));
+    assert!(said.get("email").is_none(), "{said}");
+    // A client's own token speaks of nobody.
+    register(&app, "web", json!({"claim_profile": "keycloak"})).await;
+    let own = app.own_token(app.web(), None).await.expect(200).text("/access_token");
+    assert!(claims(&own).get("realm_access").is_none());
+    assert_eq!(claims(&own)["iss"], json!(ISSUER));
+}
+
+/// OpenID Connect Core §5.4: what the scopes carry stands in the ID token too, for a client that
+/// asked for that.
+#[tokio::test]
+async fn a_hydrated_id_token_holds_what_its_scopes_carry() {
+    let minji = start().await;
+    let of_person = ["name", "preferred_username", "email", "email_verified", "updated_at"];
+    for (placement, is_there) in [("hydrated", true), ("minimal", false)] {
+        register(&minji.app, "spa", json!({ "id_token_claims": placement })).await;
+        let visitor = Visitor::of(&minji.app);
+        let answer = visitor.redeem(&code(&visitor, &request(&[])).await).await.expect(200);
+        let said = claims(&answer.text("/id_token"));
+        for claim in of_person {
+            assert_eq!(said.get(claim).is_some(), is_there, "{placement} {claim}: {said}");
+        }
+        assert!(said.get("roles").is_none(), "no scope was granted that carries them");
+        let told = minji.app.read_as("/oauth2/userinfo", &answer.text("/access_token")).await;
+        let told = told.expect(200).json();
+        assert!(of_person.iter().all(|claim| told.get(claim).is_some()), "{told}");
+        let all = claims(&answer.text("/access_token"));
+        assert!(all.get("email").is_none(), "an access token tells of nobody: {all}");
+    }
 }

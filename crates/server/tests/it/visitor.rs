@@ -156,9 +156,9 @@ impl Visitor {
 
     /// The redirect to a client, as an answer.
     async fn at(&self, to: &str) -> Answer {
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("location", to.parse().unwrap());
-        Answer { status: http::StatusCode::SEE_OTHER, headers, bytes: vec![] }
+        Answer { status: StatusCode::SEE_OTHER, headers, bytes: vec![] }
     }
 
     /// Redeems a code as the public demo client.

@@ -6,6 +6,7 @@ use http::StatusCode;
 use munjigi_core::audit::Kind;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience, parse_audience};
+use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::time::Span;
 use munjigi_store::{StoreError, Tx, apis};
 use munjigi_token::Algorithm;
@@ -61,12 +62,10 @@ impl Said {
     }
 }
 
-/// The algorithms that there are keys for.
+/// The algorithms that there are keys for, or that one is made for.
 pub fn signing_algorithm(text: &str) -> Result<Algorithm, &'static str> {
-    match text.parse() {
-        Ok(algorithm @ (Algorithm::Es256 | Algorithm::Rs256)) => Ok(algorithm),
-        _ => Err("is `ES256` or `RS256`"),
-    }
+    let known = text.parse().ok().filter(|algorithm| ALGORITHMS.contains(algorithm));
+    known.ok_or("is `ES256`, `RS256`, `PS256` or `EdDSA`")
 }
 
 /// The body of a registration.
