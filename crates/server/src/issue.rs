@@ -139,20 +139,6 @@ pub fn target_of(
     target(&found.ok_or(gone)?, snapshot.settings.access_ttl, now)
 }
 
-/// The scope that was asked for; the client's own when nothing was.
-///
-/// # Errors
-/// `invalid_scope` (RFC 6749 §3.3) when it is malformed or more than the client may have.
-pub fn asked_scope(client: &Client, asked: Option<&str>) -> Result<Scope, OAuthRefusal> {
-    let refuse = |why| OAuthRefusal::new(ErrorCode::InvalidScope, why);
-    let Some(asked) = asked else { return Ok(client.scope.clone()) };
-    let asked: Scope = asked.parse().map_err(|_| refuse("the scope is malformed or too large"))?;
-    if !asked.within(&client.scope) {
-        return Err(refuse("the scope holds more than this client may have"));
-    }
-    Ok(asked)
-}
-
 /// What of `wanted` a person may have in a token today.
 pub fn granted_scope(snapshot: &Snapshot, user: &User, wanted: &Scope) -> Scope {
     grantable(wanted, snapshot.enabled_roles(&user.roles))

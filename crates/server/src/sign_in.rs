@@ -8,6 +8,7 @@ use munjigi_core::account::{Email, Password, StoredHash, Username};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::dpop::Possession;
 use munjigi_core::oauth::error::OAuthRefusal;
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
@@ -72,6 +73,8 @@ pub struct SignInRequest {
     pub resources: Vec<String>,
     /// With what they came.
     pub user_agent: Option<String>,
+    /// The thumbprint of the key of the DPoP proof.
+    pub jkt: Option<String>,
 }
 
 /// Why somebody was not signed in.
@@ -169,6 +172,8 @@ pub async fn sign_in(
 ) -> Result<TokenResponse, SignInError> {
     // product.md (b): passwords are for first-party clients that were given them by name.
     request.client.may_use(GrantType::Password).map_err(SignInError::Client)?;
+    let possession = Possession::of_client(&request.client).admits(request.jkt.as_deref());
+    possession.map_err(SignInError::Client)?;
     let snapshot = app.snapshot_kept();
     let wanted = wanted(app, &snapshot, &request).map_err(SignInError::Client)?;
     let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
@@ -190,14 +195,20 @@ pub async fn sign_in(
     }
 
     let now = context.now;
-    let asked = UserToken { target: &target, scope: &grant.scope, now, not_before };
+    let asked = UserToken {
+        target: &target,
+        scope: &grant.scope,
+        now,
+        not_before,
+        jkt: grant.dpop_jkt.as_deref(),
+    };
     Ok(issue::response(app, &snapshot, &user, &grant, asked)?)
 }
 
 fn wanted(app: &App, snapshot: &Snapshot, request: &SignInRequest) -> Result<Wanted, OAuthRefusal> {
     let resources = request.resources.iter().map(String::as_str);
     let audiences = issue::audiences(app, snapshot, &request.client, resources)?;
-    let scope = issue::asked_scope(&request.client, request.scope.as_deref())?;
+    let scope = Scope::asked(request.scope.as_deref(), &request.client.scope)?;
     Ok(Wanted { audiences, scope })
 }
 
@@ -328,7 +339,7 @@ fn opening(
         expires_at,
         revoked_at: None,
         claims: None,
-        dpop_jkt: None,
+        dpop_jkt: request.jkt.clone(),
     };
     let event = context.event(Kind::SignedIn, Actor::User(user.id))?;
     let event = event.subject(user.id).client(grant.client_id.clone());

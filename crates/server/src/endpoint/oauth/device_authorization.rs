@@ -125,7 +125,7 @@ fn wanted(
     request: &DeviceRequest,
 ) -> Result<(Scope, Vec<Audience>), OAuthError> {
     let snapshot = app.snapshot_kept();
-    let scope = issue::asked_scope(client, request.scope.as_deref())?;
+    let scope = Scope::asked(request.scope.as_deref(), &client.scope)?;
     let resources = request.resources.iter().map(String::as_str);
     let audiences = issue::audiences(app, &snapshot, client, resources)?;
     issue::target_of(&snapshot, &audiences, context.now)?;
