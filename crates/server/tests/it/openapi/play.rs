@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
-use http::Request;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
 use super::{FORM, JSON, Operation, operations};
@@ -185,8 +185,11 @@ impl Play {
             self.act(id, &minji.access, "").await;
         }
 
-        self.form("token", all_wrong, 400).await;
-        for id in ["token", "introspect", "revoke"] {
+        self.device().await;
+        self.send("par").await;
+        self.form("token", all_wrong.clone(), 400).await;
+        self.form("par", all_wrong, 400).await;
+        for id in ["token", "introspect", "revoke", "device_authorization", "par"] {
             let nobody = json!({"client_id": "nobody", "client_secret": "x", "token": "x"});
             self.form(id, nobody, 401).await;
             let with = With { body: Some((JSON, json!({}))), ..With::default() };
@@ -198,6 +201,18 @@ impl Play {
         self.form("introspect", public.clone(), 400).await;
         self.form("revoke", public, 200).await;
         self.form("introspect", and(json!({"token": minji.access})), 200).await;
+    }
+
+    async fn device(&mut self) {
+        let grant = "urn:ietf:params:oauth:grant-type:device_code";
+        let tv = json!({"client_id": "tv", "name": "TV", "grant_types": [grant],
+            "token_endpoint_auth_method": "none"});
+        let jun = self.jun.clone();
+        self.app.call(Method::POST, "/api/v1/admin/clients", &jun, tv).await.expect(201);
+        let told = self.form("device_authorization", json!({"client_id": "tv"}), 200).await;
+        let poll = json!({"grant_type": grant, "client_id": "tv",
+            "device_code": told.text("/device_code")});
+        self.form("token", poll, 400).await;
     }
 
     pub(super) async fn accounts(&mut self) {
