@@ -10,6 +10,9 @@
     reason = "a harness of tests: whatever is not as it should be ends the test"
 )]
 
+pub mod crash;
+pub mod production;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -22,12 +25,13 @@ use serde_json::Value;
 /// How long a program may take to say its first line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the programs were built: beside the tests.
+/// Where the programs were built: beside this one, and above the tests.
 pub fn built(name: &str) -> PathBuf {
-    let directory = std::env::var_os("MUNJIGI_BIN_DIR").map_or_else(
-        || std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned(),
-        PathBuf::from,
-    );
+    let beside = || {
+        let directory = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        if directory.ends_with("deps") { directory.parent().unwrap().to_owned() } else { directory }
+    };
+    let directory = std::env::var_os("MUNJIGI_BIN_DIR").map_or_else(beside, PathBuf::from);
     let program = directory.join(name);
     if !program.exists() {
         let package = if name == "munjigi" { "munjigi" } else { name };

@@ -11,6 +11,7 @@
 //! }
 //! ```
 
+mod audited;
 mod cluster;
 
 use std::io::Write;
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use munjigi_core::time::Timestamp;
 use tempfile::TempDir;
 
+pub use self::audited::{lose_events, unaudited};
 pub use self::cluster::Cluster;
 use crate::migrate::Migration;
 use crate::{DatabaseUrl, ReadTx, Result, Store, StoreError, StoreOptions};

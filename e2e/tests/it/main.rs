@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod crash;
 mod openid;
 mod places;
 mod rotation;

@@ -36,6 +36,42 @@ fn openid_client_goes_through_the_code_flow() {
     assert_eq!(said, "code\nuserinfo\nrefresh\nreplay\n");
 }
 
+/// FAPI 2.0: private_key_jwt, a pushed request, DPoP with our nonce, and a code that comes twice.
+#[test]
+fn openid_client_pushes_its_request_signs_for_itself_and_holds_a_key() {
+    let (Some(mut making), Some(mut going)) = (node("strict.cjs"), node("strict.cjs")) else {
+        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    };
+    let dev = Dev::start();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key.json");
+    let jwks = succeeded(&making.arg("new-key").arg(&file).output().unwrap());
+    let metadata = serde_json::json!({
+        "jwks": serde_json::from_str::<serde_json::Value>(&jwks).unwrap(),
+        "token_endpoint_auth_signing_alg": "ES256",
+        "id_token_signed_response_alg": "ES256",
+        "require_pushed_authorization_requests": true,
+        "dpop_bound_access_tokens": true,
+    });
+    let (metadata, redirect_uri) = (metadata.to_string(), "http://127.0.0.1/callback");
+    let options = [
+        ("--id", "bank"),
+        ("--name", "Bank"),
+        ("--auth-method", "private_key_jwt"),
+        ("--grant-type", "authorization_code"),
+        ("--grant-type", "refresh_token"),
+        ("--redirect-uri", redirect_uri),
+        ("--scope", "openid profile email"),
+        ("--metadata", &metadata),
+        ("--output", "json"),
+    ];
+    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
+    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    let going = going.args(["go", &dev.issuer, "bank", redirect_uri]).arg(&file);
+    let said = succeeded(&going.output().unwrap());
+    assert_eq!(said, "pushed\nbound\nrefused\nrefresh\nreplay\n");
+}
+
 /// Debian's Chromium, if it is there.
 fn chromium() -> Option<&'static str> {
     let program = "/usr/bin/chromium";

@@ -3,88 +3,41 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use munjigi_e2e::production::Production;
 use munjigi_e2e::{Dev, Running, built, form, get, post};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Database;
-use serde_json::{Value, json};
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn output_of(command: &mut Command, input: &str) -> Value {
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use serde_json::json;
 
 /// `munjigi serve` with a configuration file; users and clients by the command line.
-fn production(database: &str) {
-    let directory = tempfile::tempdir().unwrap();
-    let (port, config) = (free_port(), directory.path().join("munjigi.toml"));
-    let issuer = format!("http://localhost:{port}");
-    let text = format!(
-        "issuer = \"{issuer}\"\nlisten = \"127.0.0.1:{port}\"\ndatabase = \"{database}\"\n\
-         keys.encryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n"
-    );
-    std::fs::write(&config, text).unwrap();
-    let cli = |arguments: &[&str], input: &str| {
-        let mut command = Command::new(built("munjigi"));
-        command.args(arguments).arg("--config").arg(&config).args(["--output", "json"]);
-        output_of(&mut command, input)
-    };
+fn production(mut server: Production) {
     let create = ["users", "create", "--email", "root@example.kr", "--username", "root"];
     let create = [&create[..], &["--role", "admin", "--password-stdin"]].concat();
-    let made = cli(&create, "a-long-enough-secret\n");
+    let made = server.cli(&create, "a-long-enough-secret\n");
     assert_eq!(made["roles"], json!(["admin"]));
     let client = ["clients", "create", "--name", "Shop", "--grant-type", "password"];
     let more = ["--grant-type", "refresh_token", "--auth-method", "none", "--first-party"];
-    let client = cli(&[&client[..], &more, &["--scope", "openid admin"]].concat(), "");
+    let client = server.cli(&[&client[..], &more, &["--scope", "openid admin"]].concat(), "");
     let id = client["client_id"].as_str().unwrap();
 
-    let mut serve = Command::new(built("munjigi"));
-    let mut child = serve.arg("serve").arg("--config").arg(&config).spawn().unwrap();
-    let ready = ready(port);
+    server.start();
+    let issuer = &server.issuer;
     let token = [("client_id", id), ("username", "root"), ("password", "a-long-enough-secret")];
-    let outcome = std::panic::catch_unwind(|| {
-        assert!(ready, "the server does not get ready");
-        let token = [&token[..], &[("grant_type", "password")]].concat();
-        let tokens = form(&format!("{issuer}/oauth2/token"), &token).expect(200);
-        let stats = format!("{issuer}/api/v1/admin/stats");
-        get(&stats, Some(&tokens.text("access_token"))).expect(200);
-        let closed = json!({"email": "x@example.kr", "password": "a-long-enough-secret"});
-        post(&format!("{issuer}/api/v1/users/signup"), &closed, None).expect(403);
-        get(&format!("{issuer}/dev/clock"), None).expect(404);
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    outcome.unwrap();
-}
-
-/// Whether the server answers within half a minute.
-fn ready(port: u16) -> bool {
-    let until = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < until {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    false
+    let token = [&token[..], &[("grant_type", "password")]].concat();
+    let tokens = form(&format!("{issuer}/oauth2/token"), &token).expect(200);
+    let stats = format!("{issuer}/api/v1/admin/stats");
+    get(&stats, Some(&tokens.text("access_token"))).expect(200);
+    let closed = json!({"email": "x@example.kr", "password": "a-long-enough-secret"});
+    post(&format!("{issuer}/api/v1/users/signup"), &closed, None).expect(403);
+    get(&format!("{issuer}/dev/clock"), None).expect(404);
 }
 
 #[test]
 fn production_runs_on_sqlite() {
-    let database = Database::sqlite();
-    let DatabaseUrl::SqliteFile(path) = database.url() else { panic!("a file") };
-    production(&format!("sqlite:{}", path.display()));
+    production(Production::on_sqlite());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,8 +45,8 @@ async fn production_runs_on_postgresql() {
     // Says loudly when it is not installed, and fails then where `CI` is set.
     let Some(database) = Database::postgres().await else { return };
     let DatabaseUrl::Postgres(url) = database.url() else { panic!("a PostgreSQL database") };
-    let url = url.clone();
-    tokio::task::spawn_blocking(move || production(&url)).await.unwrap();
+    let server = Production::on_postgres(url);
+    tokio::task::spawn_blocking(move || production(server)).await.unwrap();
 }
 
 #[test]

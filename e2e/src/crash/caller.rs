@@ -1,0 +1,160 @@
+//! Requests to the server under test. No answer is a value of its own: the server was killed.
+
+use std::time::Duration;
+
+use munjigi_token::base64url;
+use reqwest::{Client, RequestBuilder, redirect};
+use serde_json::{Value, json};
+
+/// Where codes go; nobody listens there.
+pub const CALLBACK: &str = "http://localhost:3000/callback";
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/// The server went away before it answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Gone;
+
+/// An answer, as far as it matters.
+#[derive(Debug)]
+pub struct Heard {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Value,
+    /// `Location`.
+    location: String,
+    /// The cookies that it brought.
+    cookies: Vec<String>,
+}
+
+impl Heard {
+    /// A text member of the body.
+    pub fn text(&self, name: &str) -> String {
+        self.body[name].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// Calls one server.
+#[derive(Clone)]
+pub struct Caller {
+    client: Client,
+    issuer: String,
+    client_id: String,
+}
+
+impl Caller {
+    /// For the server at this issuer, as this client.
+    pub fn new(issuer: &str, client_id: &str) -> Self {
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
+        Self { client, issuer: issuer.to_owned(), client_id: client_id.to_owned() }
+    }
+
+    async fn send(request: RequestBuilder) -> Result<Heard, Gone> {
+        let answer = request.send().await.map_err(|_| Gone)?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let text = |name| headers.get_all(name).into_iter().filter_map(|it| it.to_str().ok());
+        let location = text("location").next().unwrap_or_default().to_owned();
+        let cookies = text("set-cookie").filter_map(|it| it.split(';').next());
+        let cookies = cookies.map(str::to_owned).collect();
+        let body = answer.bytes().await.map_err(|_| Gone)?;
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Heard { status, body, location, cookies })
+    }
+
+    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Heard, Gone> {
+        let fields = [fields, &[("client_id", self.client_id.as_str())]].concat();
+        let body = encode(&fields);
+        let request = self.client.post(format!("{}{path}", self.issuer));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        Self::send(request.body(body)).await
+    }
+
+    /// A sign-in with the `password` grant.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Result<Heard, Gone> {
+        let fields = [("grant_type", "password"), ("username", email), ("password", password)];
+        self.form("/oauth2/token", &fields).await
+    }
+
+    /// A refresh.
+    pub async fn refresh(&self, token: &str) -> Result<Heard, Gone> {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", token)];
+        self.form("/oauth2/token", &fields).await
+    }
+
+    /// A revocation.
+    pub async fn revoke(&self, token: &str) -> Result<Heard, Gone> {
+        self.form("/oauth2/revoke", &[("token", token)]).await
+    }
+
+    /// A redemption of a code.
+    pub async fn redeem(&self, code: &str) -> Result<Heard, Gone> {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        self.form("/oauth2/token", &fields).await
+    }
+
+    /// The caller's own profile.
+    pub async fn me(&self, token: &str) -> Result<Heard, Gone> {
+        let request = self.client.get(format!("{}/api/v1/users/me", self.issuer));
+        Self::send(request.bearer_auth(token)).await
+    }
+
+    /// Changes the caller's name.
+    pub async fn rename(&self, token: &str, name: &str) -> Result<Heard, Gone> {
+        let request = self.client.patch(format!("{}/api/v1/users/me", self.issuer));
+        Self::send(request.bearer_auth(token).json(&json!({"name": name}))).await
+    }
+
+    /// Signs in on the page; the cookies, if it was let in.
+    pub async fn enter(&self, email: &str, password: &str) -> Result<Option<String>, Gone> {
+        let body = encode(&[("username", email), ("password", password)]);
+        let request = self.client.post(format!("{}/login", self.issuer));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let heard = Self::send(request.header("sec-fetch-site", "same-origin").body(body)).await?;
+        Ok((heard.status == 303).then(|| heard.cookies.join("; ")))
+    }
+
+    /// Asks for a code with these cookies: the code, if one came.
+    pub async fn authorize(&self, cookies: &str) -> Result<Option<String>, Gone> {
+        let challenge = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
+        let query = encode(&[
+            ("client_id", self.client_id.as_str()),
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid profile offline_access"),
+            ("code_challenge", &base64url::encode(challenge)),
+            ("code_challenge_method", "S256"),
+        ]);
+        let mut next = format!("/oauth2/authorize?{query}");
+        let mut cookies = cookies.to_owned();
+        // The first step marks the browser and leads back to itself.
+        for _ in 0..3 {
+            let request = self.client.get(format!("{}{next}", self.issuer));
+            let heard = Self::send(request.header("cookie", &cookies)).await?;
+            for cookie in &heard.cookies {
+                cookies = format!("{cookies}; {cookie}");
+            }
+            if heard.location.starts_with(CALLBACK) {
+                let url = url::Url::parse(&heard.location).unwrap();
+                let code = url.query_pairs().find(|(name, _)| name == "code");
+                return Ok(code.map(|(_, code)| code.into_owned()));
+            }
+            if !heard.location.starts_with("/oauth2/authorize") {
+                return Ok(None);
+            }
+            next = heard.location;
+        }
+        Ok(None)
+    }
+}
+
+fn encode(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}

@@ -1,0 +1,100 @@
+//! `munjigi serve` on a database of its own, which can be killed and started again.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::built;
+
+/// A server, its configuration and, on SQLite, its database.
+pub struct Production {
+    /// The issuer.
+    pub issuer: String,
+    /// The database, as in the configuration.
+    pub database: String,
+    directory: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Production {
+    /// A server that is not started yet, on a file of its own.
+    pub fn on_sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", directory.path().join("munjigi.db").display());
+        Self::in_directory(directory, database)
+    }
+
+    /// A server that is not started yet, on a database of PostgreSQL.
+    pub fn on_postgres(url: &str) -> Self {
+        Self::in_directory(tempfile::tempdir().unwrap(), url.to_owned())
+    }
+
+    fn in_directory(directory: tempfile::TempDir, database: String) -> Self {
+        let port = free_port();
+        let issuer = format!("http://127.0.0.1:{port}");
+        let text = format!(
+            "issuer = \"{issuer}\"\nlisten = \"127.0.0.1:{port}\"\ndatabase = \"{database}\"\n\
+             keys.encryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n"
+        );
+        std::fs::write(directory.path().join("munjigi.toml"), text).unwrap();
+        Self { issuer, database, directory, child: None }
+    }
+
+    /// Where the file of SQLite is.
+    pub fn file(&self) -> Option<PathBuf> {
+        self.database.strip_prefix("sqlite:").map(PathBuf::from)
+    }
+
+    /// The command line on the same database, with what it reads; its JSON.
+    pub fn cli(&self, arguments: &[&str], input: &str) -> Value {
+        use std::io::Write;
+
+        let mut command = Command::new(built("munjigi"));
+        command.args(arguments).args(["--output", "json", "--config"]).arg(self.config());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Starts it, and waits until it takes connections.
+    pub fn start(&mut self) {
+        let mut serve = Command::new(built("munjigi"));
+        serve.arg("serve").arg("--config").arg(self.config());
+        serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.child = Some(serve.spawn().unwrap());
+        let address = self.issuer.trim_start_matches("http://").to_owned();
+        let until = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(&address).is_err() {
+            assert!(Instant::now() < until, "the server does not get ready");
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Ends it as `kill -9` does: it is told nothing, and finishes nothing.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.directory.path().join("munjigi.toml")
+    }
+}
+
+impl Drop for Production {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,45 @@
+//! P1, DS-07: what a server acknowledged survives `kill -9`, and happens once. The whole campaign is
+//! `cargo run --release -p munjigi-e2e -- crash`.
+
+use munjigi_e2e::crash::{Campaign, Report, Sabotage};
+use munjigi_e2e::production::Production;
+use munjigi_store::DatabaseUrl;
+use munjigi_store::testing::Database;
+
+async fn on_sqlite(cycles: u32, sabotage: Option<Sabotage>) -> Report {
+    Campaign { cycles, seed: 20_261_121, sabotage }.run(Production::on_sqlite()).await
+}
+
+fn holds(report: &Report, cycles: u32) {
+    assert_eq!(report.violations, Vec::<String>::new(), "{report:?}");
+    assert_eq!(report.cycles, cycles);
+    // A campaign in which nothing happened, or nothing was under way, would show nothing.
+    assert!(report.acknowledged > u64::from(cycles), "{report:?}");
+    assert!(report.in_doubt > u64::from(cycles), "{report:?}");
+    assert!(report.checked > 10 * u64::from(cycles), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_two_hundred_kills_on_sqlite() {
+    holds(&on_sqlite(200, None).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_a_hundred_kills_on_postgresql() {
+    let Some(database) = Database::postgres().await else { return };
+    let DatabaseUrl::Postgres(url) = database.url() else { panic!("a PostgreSQL database") };
+    let campaign = Campaign { cycles: 100, seed: 7, sabotage: None };
+    holds(&campaign.run(Production::on_postgres(url)).await, 100);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_forgets_what_it_acknowledged_is_noticed() {
+    let report = on_sqlite(10, Some(Sabotage::LoseWrites)).await;
+    assert!(!report.violations.is_empty(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trail_that_lacks_events_is_noticed() {
+    let report = on_sqlite(3, Some(Sabotage::LoseEvents)).await;
+    assert!(!report.violations.is_empty(), "{report:?}");
+}
