@@ -8,11 +8,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
-use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_store::keys::StoredKey;
-use munjigi_store::{
-    Audit, Committed, Store, StoreError, StoreOptions, counters, keys, revocations,
-};
+use munjigi_store::{Audit, Committed, Store, StoreError, StoreOptions, counters, keys};
 use munjigi_token::Algorithm;
 use munjigi_verify::{Dpop, RevocationKind, Verifier};
 use tokio::sync::{Notify, Semaphore};
@@ -21,8 +18,10 @@ use crate::client_keys::PublishedKeys;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
 use crate::dev_walk::Walks;
+use crate::documents::Documents;
 use crate::ending::Ending;
 use crate::failure::Failure;
+use crate::feed::Feed;
 use crate::fetch::Fetch;
 use crate::first_keys::{first_rows, make, with_asked};
 use crate::hashing::Hashing;
@@ -40,9 +39,6 @@ const WAITING: usize = 64;
 
 /// How long after one look for somebody unknown the next one may be made, in milliseconds.
 const STRANGERS_MILLIS: i64 = 50;
-
-/// How many revocations are taken over at a time.
-const BATCH: u32 = 10_000;
 
 /// The server. Clones are the same server.
 #[derive(Clone)]
@@ -85,6 +81,8 @@ pub struct Inner {
     pub fetch: Fetch,
     /// The keys that clients publish, as they were read by it.
     pub(crate) client_keys: PublishedKeys,
+    /// The documents that speak for clients, as this node read them.
+    pub(crate) documents: Documents,
     /// When clients that are forgotten without use were last seen.
     pub(crate) sightings: Sightings,
     /// Where mails go.
@@ -99,8 +97,8 @@ pub struct Inner {
     pub(crate) waiting: Semaphore,
     /// When somebody unknown was last looked for, in Unix milliseconds.
     stranger_at: AtomicI64,
-    /// The last place in the revocation feed that was taken over from the database.
-    seen: AtomicI64,
+    /// What is known here of the revocation feed.
+    pub(crate) feed: Feed,
 }
 
 impl Deref for App {
@@ -126,7 +124,7 @@ impl App {
         let walks = (config.mode == Mode::Dev).then(Walks::default);
 
         let snapshot = ArcSwap::from_pointee(snapshot);
-        let (seen, stranger_at) = (AtomicI64::new(0), AtomicI64::new(0));
+        let stranger_at = AtomicI64::new(0);
         let (reloading, waiting) = (tokio::sync::Mutex::new(()), Semaphore::new(WAITING));
         let inner = Inner {
             config,
@@ -137,6 +135,7 @@ impl App {
             introspector,
             fetch,
             client_keys: PublishedKeys::default(),
+            documents: Documents::default(),
             sightings: Sightings::default(),
             mail,
             walks,
@@ -145,7 +144,7 @@ impl App {
             reloading,
             waiting,
             stranger_at,
-            seen,
+            feed: Feed::default(),
         };
         let app = Self(Arc::new(inner));
         app.load_revocations().await?;
@@ -177,14 +176,21 @@ impl App {
 
     /// Follows what other nodes (and the command line) change, until the app is dropped.
     pub fn follow(&self) {
-        let weak = self.downgrade();
+        let (weak, news) = (self.downgrade(), self.feed.wake());
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(POLL);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                ticks.tick().await;
+                let is_news = tokio::select! {
+                    _ = ticks.tick() => false,
+                    () = news.notified() => true,
+                };
                 let Some(app) = weak.upgrade() else { return };
-                if let Err(error) = app.catch_up().await {
+                let caught_up = match is_news {
+                    true => app.load_revocations().await,
+                    false => app.catch_up().await,
+                };
+                if let Err(error) = caught_up {
                     tracing::warn!(%error, "cannot follow the database; trying again");
                 }
             }
@@ -221,35 +227,6 @@ impl App {
             return self.catch_up().await;
         }
         Ok(())
-    }
-
-    /// Takes over revocations that are new since the last look, and forgets those that are over.
-    async fn load_revocations(&self) -> Result<(), Failure> {
-        loop {
-            let seen = self.seen.load(Ordering::Relaxed);
-            let news = self.store.read(move |tx| revocations::since(tx, seen, BATCH)).await?;
-            for revocation in &news {
-                self.take_over(revocation);
-                self.seen.fetch_max(revocation.seq, Ordering::Relaxed);
-            }
-            if news.is_empty() {
-                break;
-            }
-        }
-        let now = self.clock.now().as_millis();
-        for verifier in [&self.verifier, &self.introspector] {
-            verifier.revocations().forget_expired(now);
-        }
-        Ok(())
-    }
-
-    /// Makes a revocation that was committed effective on this node at once.
-    pub fn take_over(&self, revocation: &Revocation) {
-        let Revocation { kind, key, not_before, until, .. } = revocation;
-        for verifier in [&self.verifier, &self.introspector] {
-            let revocations = verifier.revocations();
-            revocations.announce(kind_of(*kind), key, *not_before, until.as_millis());
-        }
     }
 
     /// How things end from now on.
@@ -310,17 +287,6 @@ impl App {
         }
         make(&self.store, &self.config, &self.clock, Algorithm::Rs256).await?;
         self.reload().await
-    }
-}
-
-/// The same kind in the verifier's words, which knows nothing of our rules.
-fn kind_of(kind: revocation::Kind) -> RevocationKind {
-    match kind {
-        revocation::Kind::Grant => RevocationKind::Grant,
-        revocation::Kind::Session => RevocationKind::Session,
-        revocation::Kind::User => RevocationKind::User,
-        revocation::Kind::Client => RevocationKind::Client,
-        revocation::Kind::Key => RevocationKind::Key,
     }
 }
 

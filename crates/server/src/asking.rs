@@ -18,6 +18,7 @@ use munjigi_store::consents;
 use crate::app::App;
 use crate::browser::Visitor;
 use crate::config::Mode;
+use crate::documents::{find_client, find_known};
 use crate::failure::Failure;
 use crate::flow::Flow;
 use crate::issue;
@@ -25,6 +26,7 @@ use crate::page::failed::{FailedPage, Reason};
 use crate::page::frame::Frame;
 use crate::page::redirect_difference::RedirectDifference;
 use crate::page::reply::{Page, View};
+use crate::snapshot::Snapshot;
 
 /// A request whose answer has somewhere to go.
 pub struct Asking {
@@ -43,12 +45,14 @@ impl Asking {
         let parameters =
             Parameters::new(flow.parameters.clone()).map_err(|error| refuse(error.into()))?;
         let id = client_id(&parameters).map_err(refuse)?;
-        let client = find(app, &id).await.map_err(|failure| Box::new(frame.broken(failure)))?;
+        let client =
+            find_client(app, &id).await.map_err(|failure| Box::new(frame.broken(failure)))?;
         let client = client.ok_or_else(|| refuse(PageError::UnknownClient))?;
         let destination = destination(&parameters, &client).map_err(|error| {
             Box::new(explained(app, frame, (error, &client, flow.find("redirect_uri"))))
         })?;
-        let request = request(&parameters, &client, &terms(&client));
+        let channel = if flow.pushed.is_some() { Channel::Pushed } else { Channel::Front };
+        let request = request(&parameters, &client, &terms(&app.snapshot(), &client, channel));
         Ok(Self { client, destination, request })
     }
 
@@ -85,31 +89,22 @@ pub async fn consent_of(
 /// The client behind a flow, for the pages on the way.
 pub fn client_of(app: &App, flow: &Flow) -> Option<Arc<Client>> {
     let id: ClientId = flow.find("client_id")?.parse().ok()?;
-    app.snapshot().clients.get(&id).cloned()
+    find_known(app, &id)
 }
 
-/// What the client registered about its own requests.
-fn terms(client: &Client) -> Terms<'_> {
+/// What the client registered about its own requests, and how this one came.
+pub fn terms<'c>(snapshot: &Snapshot, client: &'c Client, channel: Channel) -> Terms<'c> {
     let metadata = &client.metadata;
+    // RFC 9126 §5 and §6: for every client, or for this one.
+    let is_required =
+        snapshot.settings.requests.require_pushed || metadata.require_pushed_authorization_requests;
     Terms {
-        channel: Channel::Front,
-        required_channel: match metadata.require_pushed_authorization_requests {
-            true => Channel::Pushed,
-            false => Channel::Front,
-        },
+        channel,
+        required_channel: if is_required { Channel::Pushed } else { Channel::Front },
         default_max_age: metadata.default_max_age,
         default_acr_values: &metadata.default_acr_values,
         response_modes: &metadata.response_modes,
     }
-}
-
-async fn find(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
-    if let Some(client) = app.snapshot_kept().clients.get(id) {
-        return Ok(Some(Arc::clone(client)));
-    }
-    // It may have been made a moment ago, by another node or at the command line.
-    app.catch_up_for_a_stranger().await?;
-    Ok(app.snapshot().clients.get(id).cloned())
 }
 
 fn reason(error: PageError) -> Reason {

@@ -13,11 +13,11 @@ use tower::layer::util::Stack;
 use crate::app::App;
 use crate::config::Mode;
 use crate::context::{Contexts, Named};
-use crate::endpoint::api::{admin, users};
+use crate::endpoint::api::{admin, revocations, users};
 use crate::endpoint::oauth::{
-    authorize, device_authorization, introspect, logout, revoke, token, userinfo,
+    authorize, device_authorization, introspect, logout, par, register, revoke, token, userinfo,
 };
-use crate::endpoint::page::{account, consent, device, login, recover, sign_up, verify};
+use crate::endpoint::page::{account, consent, device, login, recover, select, sign_up, verify};
 use crate::endpoint::{dev, docs, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
@@ -150,6 +150,8 @@ fn pages(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/login", login::identifier)
         .add("POST", "/login", login::send)
         .add("GET", "/login/again", login::again)
+        .add("GET", "/login/select", select::ask)
+        .add("POST", "/login/select", select::send)
         .add("GET", "/consent", consent::ask)
         .add("POST", "/consent", consent::send)
         .add("GET", "/device", device::form)
@@ -166,6 +168,10 @@ fn pages(mode: Mode, app: Option<&App>) -> Table {
     match mode {
         Mode::Serve => table,
         Mode::Dev => table
+            .add("GET", "/", dev::walk::home)
+            .add("GET", "/dev/sign-in", dev::walk::sign_in)
+            .add("GET", "/dev/callback", dev::walk::callback)
+            .add("POST", "/dev/walk", dev::walk::step)
             .add("GET", "/dev/mail", dev::mail::list)
             .add("GET", "/dev/mail.json", dev::mail::json)
             .add("DELETE", "/dev/mail.json", dev::mail::clear)
@@ -202,13 +208,14 @@ fn open(mode: Mode, app: Option<&App>) -> Table {
         .add("GET", "/docs/{*path}", docs::file);
     match mode {
         Mode::Serve => table,
-        Mode::Dev => table.add("GET", "/", dev::home).add("POST", "/dev/clock", dev::move_clock),
+        Mode::Dev => table.add("POST", "/dev/clock", dev::move_clock),
     }
 }
 
 /// The routes behind our own verifier.
 fn guarded(app: Option<&App>) -> Table {
     admin_api(account_api(Table::new(app)))
+        .guard("GET", "/api/v1/revocations", revocations::follow)
         .guard("GET", "/oauth2/userinfo", userinfo::userinfo)
         .guard("POST", "/oauth2/userinfo", userinfo::userinfo)
 }
@@ -219,9 +226,14 @@ fn oauth(table: Table) -> Table {
         .add("GET", "/.well-known/oauth-authorization-server", metadata::configuration)
         .add("GET", "/.well-known/jwks.json", metadata::jwks)
         .add("POST", "/oauth2/token", token::token)
+        .add("POST", "/oauth2/par", par::par)
         .add("POST", "/oauth2/device_authorization", device_authorization::device_authorization)
         .add("POST", "/oauth2/introspect", introspect::introspect)
         .add("POST", "/oauth2/revoke", revoke::revoke)
+        .add("POST", "/oauth2/register", register::register)
+        .add("GET", "/oauth2/register/{client_id}", register::read)
+        .add("PUT", "/oauth2/register/{client_id}", register::replace)
+        .add("DELETE", "/oauth2/register/{client_id}", register::delete)
 }
 
 fn account_api(table: Table) -> Table {
@@ -254,6 +266,13 @@ fn admin_api(table: Table) -> Table {
         .guard("POST", "/api/v1/admin/clients/{id}/disable", admin::clients::disable)
         .guard("POST", "/api/v1/admin/clients/{id}/enable", admin::clients::enable)
         .guard("POST", "/api/v1/admin/clients/{id}/rotate-secret", admin::clients::rotate_secret)
+        .guard("GET", "/api/v1/admin/registration-tokens", admin::registration_tokens::list)
+        .guard("POST", "/api/v1/admin/registration-tokens", admin::registration_tokens::create)
+        .guard(
+            "DELETE",
+            "/api/v1/admin/registration-tokens/{id}",
+            admin::registration_tokens::delete,
+        )
         .guard("GET", "/api/v1/admin/apis", admin::apis::list)
         .guard("POST", "/api/v1/admin/apis", admin::apis::create)
         .guard("GET", "/api/v1/admin/apis/{audience}", admin::apis::show)

@@ -2,6 +2,7 @@
 //! every change is audited.
 
 mod clients;
+mod requests;
 
 use munjigi_core::access::RoleName;
 use munjigi_core::account::hash::Argon2Params;
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use crate::config::{Mode, parse_span};
 pub use clients::{ClientRegistration, ClientSettings, OpenApis};
+pub use requests::RequestSettings;
 
 /// Who may make an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Settings {
     pub default_client: Option<ClientId>,
     /// What holds for clients that no operator made.
     pub clients: ClientSettings,
+    /// What is asked of the requests of every client.
+    pub requests: RequestSettings,
     /// What new password hashes cost.
     pub argon2: Argon2Params,
 }
@@ -62,6 +66,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("registration", "`open` or `closed`"),
     ("default_roles", "a list of roles, separated by commas"),
     ("default_client", "the id of a first-party client, or nothing"),
+    ("require_pushed_authorization_requests", "`on` or `off`"),
+    ("dpop_nonce", "`required` or `optional`"),
     ("client_registration", "`off`, `token` or `open`"),
     ("client_documents", "`on` or `off`"),
     ("client_unused_ttl", "a time from 1d to 366d, such as `90d`"),
@@ -104,6 +110,7 @@ impl Settings {
             },
             default_roles: "user".parse().into_iter().collect(),
             default_client: None,
+            requests: RequestSettings::defaults(),
             clients: ClientSettings::defaults(),
             argon2: Argon2Params::default(),
         }
@@ -156,7 +163,8 @@ impl Settings {
             }
             "default_client" if text.is_empty() => self.default_client = None,
             "default_client" => self.default_client = Some(text.parse().map_err(|_| wrong)?),
-            _ if self.clients.apply(name, text).map_err(|()| wrong)? => {}
+            _ if self.clients.apply(name, text).map_err(|()| wrong.clone())? => {}
+            _ if self.requests.apply(name, text).map_err(|()| wrong)? => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -186,7 +194,7 @@ impl Settings {
             "default_client" => {
                 Some(self.default_client.as_ref().map(ToString::to_string).unwrap_or_default())
             }
-            _ => self.clients.show(name),
+            _ => self.clients.show(name).or_else(|| self.requests.show(name)),
         }
     }
 }
@@ -216,6 +224,8 @@ mod tests {
             ("access_ttl", json!(600)),
             ("replay_window", json!("2m")),
             ("registration", json!("maybe")),
+            ("dpop_nonce", json!("")),
+            ("require_pushed_authorization_requests", json!("yes")),
             ("default_roles", json!("Admin")),
             ("default_client", json!("a b")),
             ("client_registration", json!("closed")),

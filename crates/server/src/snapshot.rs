@@ -124,8 +124,7 @@ impl Snapshot {
         let apis = rows.apis.into_iter().chain([own]);
         let algorithms = keys.for_clients(now);
         let scopes = rows.roles.iter().filter(|role| role.disabled_at.is_none());
-        let discovery =
-            metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
+        let discovery = metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
         Ok(Self {
             version: rows.version,
             changes_at: keys.changes_at(now),

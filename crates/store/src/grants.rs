@@ -166,7 +166,7 @@ pub fn advance(
     let next = grant.advanced(lifetimes, now);
     // RFC 6749 §6, RFC 9700 §4.14.2: of all who present a token at most one moves the grant on.
     tx.push_one(
-        "UPDATE grant_ SET generation = $4, rotated_at = $5, idle_expires_at = $6
+        "UPDATE grant_ SET generation = $4, rotated_at = $5, idle_expires_at = $6, dpop_jkt = $7
          WHERE user_id = $1 AND id = $2 AND generation = $3 AND revoked_at IS NULL",
         params![
             next.user_id,
@@ -175,6 +175,7 @@ pub fn advance(
             next.generation,
             next.rotated_at,
             next.idle_expires_at,
+            next.dpop_jkt,
         ],
     )?;
     Ok(next)

@@ -85,6 +85,8 @@ pub struct Proof {
     htm: String,
     htu: String,
     iat: i64,
+    nbf: Option<i64>,
+    exp: Option<i64>,
     ath: Option<String>,
     nonce: Option<String>,
 }
@@ -127,16 +129,19 @@ impl Proof {
             Some(_) => Err(Error::ClaimType { claim }),
         };
         let required = |claim| text(claim)?.ok_or(Error::ClaimMissing { claim });
-        let iat = match claims.get("iat") {
-            None => return Err(Error::ClaimMissing { claim: "iat" }.into()),
-            Some(value) => value.as_i64().filter(|iat| (0..=MAX_NUMERIC_DATE).contains(iat)),
+        let date = |claim: &'static str| {
+            let Some(value) = claims.get(claim) else { return Ok(None) };
+            let date = value.as_i64().filter(|date| (0..=MAX_NUMERIC_DATE).contains(date));
+            date.map(Some).ok_or(Error::ClaimType { claim })
         };
         let proof = Self {
             jkt,
             jti: required("jti")?,
             htm: required("htm")?,
             htu: required("htu")?,
-            iat: iat.ok_or(Error::ClaimType { claim: "iat" })?,
+            iat: date("iat")?.ok_or(Error::ClaimMissing { claim: "iat" })?,
+            nbf: date("nbf")?,
+            exp: date("exp")?,
             ath: text("ath")?,
             nonce: text("nonce")?,
         };
@@ -158,6 +163,12 @@ impl Proof {
         }
         let age = now.saturating_sub(self.iat);
         if !(-MAX_AHEAD_SECONDS..=MAX_AGE_SECONDS).contains(&age) {
+            return Err(ProofError::Stale);
+        }
+        // RFC 7519 §4.1.4, §4.1.5: nobody has to say these; who does is taken at their word.
+        let is_over = self.exp.is_some_and(|exp| now.saturating_sub(exp) >= MAX_AHEAD_SECONDS);
+        let is_ahead = self.nbf.is_some_and(|nbf| nbf.saturating_sub(now) > MAX_AHEAD_SECONDS);
+        if is_over || is_ahead {
             return Err(ProofError::Stale);
         }
         match (request.access_token, &self.ath) {
@@ -348,6 +359,21 @@ mod tests {
             (NOW + MAX_AGE_SECONDS + 1, Err(ProofError::Stale)),
         ] {
             assert_eq!(proof.check(&REQUEST, now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_proof_that_says_when_it_begins_or_ends_is_taken_at_its_word() {
+        let check = |claim: &str, value: Value| {
+            let proof = proof(|claims| drop(claims.insert(claim.to_owned(), value)))?;
+            proof.check(&REQUEST, NOW)
+        };
+        assert_eq!(check("exp", json!(NOW - MAX_AHEAD_SECONDS + 1)), Ok(()));
+        assert_eq!(check("exp", json!(NOW - MAX_AHEAD_SECONDS)), Err(ProofError::Stale));
+        assert_eq!(check("nbf", json!(NOW + MAX_AHEAD_SECONDS)), Ok(()));
+        assert_eq!(check("nbf", json!(NOW + MAX_AHEAD_SECONDS + 1)), Err(ProofError::Stale));
+        for claim in ["exp", "nbf"] {
+            assert_eq!(check(claim, json!("soon")), Err(Error::ClaimType { claim }.into()));
         }
     }
 

@@ -59,61 +59,60 @@ pub enum Possession<'a> {
 }
 
 impl<'a> Possession<'a> {
+    /// Of which key a proof has to be for a token that is new.
+    pub fn of_client(client: &Client) -> Self {
+        match client.metadata.dpop_bound_access_tokens {
+            true => Self::Required,
+            false => Self::Free,
+        }
+    }
+
     /// Of which key the proof at a refresh has to be. RFC 9449 §5: the refresh tokens of public
     /// clients are bound to the key; those of clients that prove themselves are bound to the
     /// client, which may change its key.
     pub fn of_refresh(client: &Client, bound_to: Option<&'a str>) -> Self {
         match bound_to {
-            None => Self::Free,
+            None => Self::of_client(client),
             Some(jkt) if client.is_public() => Self::Of(jkt),
             Some(_) => Self::Required,
         }
     }
+
+    /// Whether a request is fine whose proof is of the key with this thumbprint, or has none.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` (RFC 9449 §5).
+    pub fn admits(self, jkt: Option<&str>) -> Result<(), OAuthRefusal> {
+        let refuse = |why| Err(OAuthRefusal::new(ErrorCode::InvalidDpopProof, why));
+        match (self, jkt) {
+            (Self::Free, _) | (Self::Required, Some(_)) => Ok(()),
+            (Self::Required | Self::Of(_), None) => refuse("a DPoP proof is missing"),
+            (Self::Of(bound), Some(jkt)) if constant_time_eq(bound.as_bytes(), jkt.as_bytes()) => {
+                Ok(())
+            }
+            (Self::Of(_), Some(_)) => refuse("the DPoP proof is of another key"),
+        }
+    }
 }
 
-/// What is asked of a proof.
-#[derive(Clone, Copy)]
-pub struct Expected<'a> {
-    /// Of which key it has to be.
-    pub possession: Possession<'a>,
-    /// Whether it has to repeat a nonce.
-    pub nonce: NoncePolicy,
-    /// The key of this server's nonces.
-    pub nonce_key: &'a [u8; 32],
-    /// When.
-    pub now: Timestamp,
-}
-
-/// The thumbprint of the key that tokens are to be bound to; `None` when they are bound to none.
+/// Whether a proof repeats a nonce as it has to.
 ///
 /// # Errors
-/// `invalid_dpop_proof`, or `use_dpop_nonce` (RFC 9449 §5, §8). Checked before anything is spent,
-/// since the client comes again with the nonce.
-pub fn possession<'p>(
-    proof: Option<&'p Proof>,
-    expected: &Expected<'_>,
-) -> Result<Option<&'p str>, OAuthRefusal> {
-    let refuse = |why| Err(OAuthRefusal::new(ErrorCode::InvalidDpopProof, why));
-    let Some(proof) = proof else {
-        return match expected.possession {
-            Possession::Free => Ok(None),
-            Possession::Required | Possession::Of(_) => refuse("a DPoP proof is missing"),
-        };
+/// `use_dpop_nonce` (RFC 9449 §8). Checked before anything is spent, since the client comes again
+/// with the nonce.
+pub fn check_nonce(
+    proof: &Proof,
+    policy: NoncePolicy,
+    key: &[u8; 32],
+    now: Timestamp,
+) -> Result<(), OAuthRefusal> {
+    let fits = match proof.nonce() {
+        Some(nonce) => is_ours(key, nonce, now),
+        None => policy == NoncePolicy::Optional,
     };
-    let nonce_fits = match proof.nonce() {
-        Some(nonce) => is_ours(expected.nonce_key, nonce, expected.now),
-        None => expected.nonce == NoncePolicy::Optional,
-    };
-    if !nonce_fits {
-        let why = "the DPoP proof has to repeat the nonce of this answer";
-        return Err(OAuthRefusal::new(ErrorCode::UseDpopNonce, why));
-    }
-    match expected.possession {
-        Possession::Of(jkt) if !constant_time_eq(jkt.as_bytes(), proof.jkt().as_bytes()) => {
-            refuse("the DPoP proof is of another key")
-        }
-        Possession::Free | Possession::Required | Possession::Of(_) => Ok(Some(proof.jkt())),
-    }
+    let why = "the DPoP proof has to repeat the nonce of this answer";
+    let refusal = OAuthRefusal::new(ErrorCode::UseDpopNonce, why);
+    if fits { Ok(()) } else { Err(refusal) }
 }
 
 /// Under what a proof is remembered, so that it is good once (RFC 9449 §11.1), and until when. The
@@ -160,58 +159,51 @@ mod tests {
         Proof::parse(&dpop::sign(&key, &claims).unwrap()).unwrap()
     }
 
-    fn expected(possession: Possession<'_>) -> Expected<'_> {
-        Expected { possession, nonce: NoncePolicy::Optional, nonce_key: &KEY, now: now() }
-    }
-
-    fn code(result: Result<Option<&str>, OAuthRefusal>) -> ErrorCode {
+    fn code(result: Result<(), OAuthRefusal>) -> ErrorCode {
         result.expect_err("is refused").code
     }
 
     /// fapi2 ensure-holder-of-key-required.
     #[test]
     fn a_proof_may_be_missing_only_where_none_is_asked_for() {
-        assert_eq!(possession(None, &expected(Possession::Free)), Ok(None));
+        assert_eq!(Possession::Free.admits(None), Ok(()));
         for asked in [Possession::Required, Possession::Of("x")] {
-            assert_eq!(code(possession(None, &expected(asked))), ErrorCode::InvalidDpopProof);
+            assert_eq!(code(asked.admits(None)), ErrorCode::InvalidDpopProof);
         }
     }
 
     /// fapi2 ensure-mismatched-dpop-jkt-fails.
     #[test]
     fn a_proof_is_of_the_key_that_was_named() {
-        let proof = proof(None);
-        let jkt = Ok(Some(proof.jkt()));
-        assert_eq!(possession(Some(&proof), &expected(Possession::Free)), jkt);
-        assert_eq!(possession(Some(&proof), &expected(Possession::Of(proof.jkt()))), jkt);
-        let other = possession(Some(&proof), &expected(Possession::Of("other")));
+        for asked in [Possession::Free, Possession::Required, Possession::Of("jkt")] {
+            assert_eq!(asked.admits(Some("jkt")), Ok(()));
+        }
+        let other = Possession::Of("jkt").admits(Some("other"));
         assert_eq!(code(other), ErrorCode::InvalidDpopProof);
     }
 
     #[test]
     fn a_nonce_is_ours_and_of_this_window_or_the_one_before() {
         let ours = proof(Some(&nonce(&KEY, now())));
-        let at = |now| {
-            possession(Some(&ours), &Expected { now, ..expected(Possession::Free) }).map(|_| ())
-        };
+        let at = |now| check_nonce(&ours, NoncePolicy::Optional, &KEY, now);
         assert!(at(now()).is_ok());
         assert!(at(now().plus(NONCE_TTL)).is_ok());
-        let late = at(now().plus(NONCE_TTL).plus(NONCE_TTL)).unwrap_err();
-        assert_eq!(late.code, ErrorCode::UseDpopNonce);
+        let late = at(now().plus(NONCE_TTL).plus(NONCE_TTL));
+        assert_eq!(code(late), ErrorCode::UseDpopNonce);
         assert!(at(now().minus(NONCE_TTL)).is_err(), "one of the future");
 
         let foreign = proof(Some(&nonce(&[8; 32], now())));
-        let foreign = possession(Some(&foreign), &expected(Possession::Free));
+        let foreign = check_nonce(&foreign, NoncePolicy::Optional, &KEY, now());
         assert_eq!(code(foreign), ErrorCode::UseDpopNonce);
     }
 
     #[test]
     fn a_nonce_can_be_required() {
-        let strict = Expected { nonce: NoncePolicy::Required, ..expected(Possession::Free) };
         let without = proof(None);
-        assert_eq!(code(possession(Some(&without), &strict)), ErrorCode::UseDpopNonce);
-        let with = proof(Some(&nonce(&KEY, now())));
-        assert!(possession(Some(&with), &strict).is_ok());
+        assert_eq!(check_nonce(&without, NoncePolicy::Optional, &KEY, now()), Ok(()));
+        let strict = |proof| check_nonce(proof, NoncePolicy::Required, &KEY, now());
+        assert_eq!(code(strict(&without)), ErrorCode::UseDpopNonce);
+        assert!(strict(&proof(Some(&nonce(&KEY, now())))).is_ok());
     }
 
     #[test]
@@ -227,6 +219,8 @@ mod tests {
         let mut client = crate::oauth::authorization::tests::client();
         assert_eq!(Possession::of_refresh(&client, None), Possession::Free);
         assert_eq!(Possession::of_refresh(&client, Some("jkt")), Possession::Required);
+        client.metadata.dpop_bound_access_tokens = true;
+        assert_eq!(Possession::of_refresh(&client, None), Possession::Required);
         client.auth_method = crate::oauth::client::AuthMethod::None;
         assert_eq!(Possession::of_refresh(&client, Some("jkt")), Possession::Of("jkt"));
     }

@@ -7,7 +7,7 @@ use crate::time::{Span, Timestamp};
 
 /// How long a reference may wait for the browser: RFC 9126 §2.2 speaks of 5 to 600 seconds, FAPI
 /// 2.0 §5.3.2.2 of less than 600.
-pub const PUSHED_TTL: Span = Span::from_seconds(90);
+pub const PUSHED_TTL: Span = Span::from_seconds(60);
 
 /// A request that was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ mod tests {
             expires_at: at(0).plus(PUSHED_TTL),
             spent_at: None,
         };
-        assert_eq!(pushed.refer(&shop, at(89)), Ok(()));
-        assert_eq!(pushed.refer(&shop, at(90)), Err("request_uri has expired"));
+        assert_eq!(pushed.refer(&shop, at(59)), Ok(()));
+        assert_eq!(pushed.refer(&shop, at(60)), Err("request_uri has expired"));
         assert!(pushed.refer(&"other".parse().unwrap(), at(1)).is_err());
         let spent = PushedRequest { spent_at: Some(at(1)), ..pushed };
         assert_eq!(spent.refer(&shop, at(2)), Err("request_uri was used before"));

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::attempts::record;
 use crate::builtin::ADMIN_SCOPE;
 use crate::context::Context;
+use crate::extract::dpop;
 use crate::reply::problem::{Problem, Undone};
 
 /// One sentence for every way in which a genuine token can be over.
@@ -56,6 +57,25 @@ impl IntoResponse for Rejected {
     }
 }
 
+/// Whoever has a good token and, if it is bound to a key, has shown that they have the key: once,
+/// to whichever node (RFC 9449 §11.1).
+pub struct Anybody(pub munjigi_verify::Caller);
+
+impl FromRequestParts<App> for Anybody {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
+        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
+        if caller.jkt().is_some() {
+            let spent = dpop::spend_at_api(app, parts).await.map_err(Problem::from)?;
+            if !spent {
+                return Err(Problem::unauthorized("the DPoP proof was used before").into());
+            }
+        }
+        Ok(Self(caller))
+    }
+}
+
 /// A person, as their token names them. What is true of them today, `load` tells.
 #[derive(Clone, Debug)]
 pub struct Bearer {
@@ -80,7 +100,7 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let context = Context::from_request_parts(parts, app).await?;
-        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
+        let Anybody(caller) = Anybody::from_request_parts(parts, app).await?;
         let bearer = bearer(&caller)?;
         let person = || Problem::forbidden("this is for people; the token is a client's own");
         let bearer = bearer.ok_or_else(person)?;
@@ -115,10 +135,13 @@ impl FromRequestParts<App> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
         let context = Context::from_request_parts(parts, app).await?;
-        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
+        let Anybody(caller) = Anybody::from_request_parts(parts, app).await?;
         let who = match bearer(&caller)? {
             Some(bearer) => Who::Person(bearer),
-            None => client(app, &caller)?,
+            None => {
+                let (id, caller) = client(app, &caller)?;
+                Who::Client(id, caller)
+            }
         };
         let asked = format!("{} {}", parts.method, parts.uri.path());
         let asked = asked.chars().take(ASKED_CHARS).collect();
@@ -146,9 +169,9 @@ pub fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem
     }))
 }
 
-/// A client's permissions are the scopes of its token that are permissions: `users:read` and so
+/// The client behind a token that is its own. Its permissions are the scopes of its token that are permissions: `users:read` and so
 /// on, as long as the client is enabled and still has them.
-fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<Who, Problem> {
+pub fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<(ClientId, Caller), Problem> {
     let over = || Problem::unauthorized(OVER);
     let id: ClientId = caller.sub().parse().map_err(|_| over())?;
     let client = app.snapshot().clients.get(&id).cloned().ok_or_else(over)?;
@@ -157,7 +180,7 @@ fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<Who, Problem> {
     }
     let scope = client.scope.only(|name| caller.has_scope(name));
     let permissions = scope.names().filter_map(|name| name.parse().ok()).collect();
-    Ok(Who::Client(id, Caller { user_id: None, permissions, scope }))
+    Ok((id, Caller { user_id: None, permissions, scope }))
 }
 
 /// The person behind a token as they are now; `None` when the account is gone or disabled, or

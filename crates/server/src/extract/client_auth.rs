@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::id::ClientId;
+use munjigi_core::oauth::assertion::ASSERTION_TYPE;
 use munjigi_core::oauth::client::{AuthMethod, Client};
 use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::secret::Secret;
@@ -16,6 +17,8 @@ use munjigi_store::{Audit, Committed, StoreError};
 
 use crate::app::App;
 use crate::context::Context;
+use crate::documents::find_client;
+use crate::extract::client_assertion::{self, Proof};
 use crate::extract::form::Form;
 use crate::reply::oauth::OAuthError;
 
@@ -67,7 +70,23 @@ impl InHeader {
 /// What a request presents to prove a client.
 struct Presented {
     client_id: ClientId,
-    secret: Option<Secret>,
+    evidence: Evidence,
+}
+
+/// With what it proves that it is the client.
+enum Evidence {
+    /// With nothing: it says so.
+    Word,
+    /// It knows the secret.
+    Secret(Secret),
+    /// It signed this (RFC 7523 §2.2).
+    Assertion(Secret),
+}
+
+impl Evidence {
+    fn of_secret(secret: Option<Secret>) -> Self {
+        secret.map_or(Self::Word, Self::Secret)
+    }
 }
 
 impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
@@ -102,39 +121,50 @@ async fn authenticate(
             return fallback.ok_or_else(missing);
         }
     };
-    let known = match app.snapshot_kept().clients.get(&presented.client_id) {
-        Some(client) => Some(Arc::clone(client)),
-        None => {
-            // It may have been made a moment ago, by another node or at the command line.
-            app.catch_up_for_a_stranger().await?;
-            app.snapshot().clients.get(&presented.client_id).cloned()
-        }
+    let known = find_client(app, &presented.client_id).await?;
+    let proof = match &known {
+        Some(client) => prove(app, client, &presented, context).await?,
+        None => Proof::Fails(REFUSED),
     };
-    let proved = known.filter(|client| is_proved(client, &presented, context));
-    match proved {
-        Some(client) => Ok(client),
-        None => {
-            refused(app, &presented.client_id, context).await?;
-            Err(OAuthError::invalid_client(REFUSED, with_header))
+    match (known, proof) {
+        (Some(client), Proof::Holds) => Ok(client),
+        (None, Proof::Holds) => Err(OAuthError::invalid_client(REFUSED, with_header)),
+        (_, Proof::Fails(why)) => {
+            refused(app, &presented.client_id, context, why).await?;
+            Err(OAuthError::invalid_client(why, with_header))
         }
     }
 }
 
-fn is_proved(client: &Client, presented: &Presented, context: &Context) -> bool {
+async fn prove(
+    app: &App,
+    client: &Client,
+    presented: &Presented,
+    context: &Context,
+) -> Result<Proof, OAuthError> {
     if client.is_disabled() {
-        return false;
+        return Ok(Proof::Fails(REFUSED));
     }
-    match (&presented.secret, client.auth_method) {
-        (None, AuthMethod::None) => true,
+    let holds = match (&presented.evidence, client.auth_method) {
+        (Evidence::Word, AuthMethod::None) => true,
         // RFC 6749 §2.3.1: the header is for every client with a secret, the body for those that
         // cannot use it. We take either from both, since libraries differ in what they send.
-        (Some(secret), AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost) => {
-            client.admits(secret.reveal(), context.now)
+        (
+            Evidence::Secret(secret),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost,
+        ) => client.admits(secret.reveal(), context.now),
+        (Evidence::Assertion(assertion), AuthMethod::PrivateKeyJwt) => {
+            let assertion = assertion.reveal();
+            return Ok(client_assertion::prove(app, client, assertion, context.now).await?);
         }
-        (Some(_), AuthMethod::None)
-        | (None, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
-        | (_, AuthMethod::PrivateKeyJwt) => false,
-    }
+        (Evidence::Secret(_) | Evidence::Assertion(_), AuthMethod::None)
+        | (
+            Evidence::Word | Evidence::Assertion(_),
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost,
+        )
+        | (Evidence::Word | Evidence::Secret(_), AuthMethod::PrivateKeyJwt) => false,
+    };
+    Ok(if holds { Proof::Holds } else { Proof::Fails(REFUSED) })
 }
 
 /// What the request presents; `None` when it names no client at all.
@@ -142,13 +172,19 @@ fn presented(header: InHeader, form: &Form) -> Result<Option<Presented>, OAuthEr
     let invalid = |why| OAuthError::new(ErrorCode::InvalidRequest, why);
     let refused = |challenge| OAuthError::invalid_client(REFUSED, challenge);
     let (id, secret) = (form.find("client_id"), form.find("client_secret"));
+    let is_asserted =
+        ["client_assertion", "client_assertion_type"].map(|it| form.find(it)) != [None; 2];
     match header {
         InHeader::Several => Err(invalid("there is more than one Authorization header")),
         InHeader::Unreadable => Err(refused(true)),
         // RFC 6749 §2.3: "MUST NOT use more than one authentication method in each request".
-        InHeader::Basic(..) if secret.is_some() => {
+        InHeader::Basic(..) if secret.is_some() || is_asserted => {
             Err(invalid("the client proves itself in two ways"))
         }
+        InHeader::Nothing if secret.is_some() && is_asserted => {
+            Err(invalid("the client proves itself in two ways"))
+        }
+        InHeader::Nothing if is_asserted => asserted(form).map(Some),
         InHeader::Basic(named, _) if id.is_some_and(|other| other != named) => {
             Err(invalid("the header and the body name different clients"))
         }
@@ -156,7 +192,7 @@ fn presented(header: InHeader, form: &Form) -> Result<Option<Presented>, OAuthEr
             let client_id = named.parse().map_err(|_| refused(true))?;
             // An empty password is none: a public client that uses the header all the same.
             let secret = (!secret.reveal().is_empty()).then_some(secret);
-            Ok(Some(Presented { client_id, secret }))
+            Ok(Some(Presented { client_id, evidence: Evidence::of_secret(secret) }))
         }
         InHeader::Nothing => match (id, secret) {
             (None, None) => Ok(None),
@@ -164,10 +200,29 @@ fn presented(header: InHeader, form: &Form) -> Result<Option<Presented>, OAuthEr
             (Some(id), secret) => {
                 let client_id = id.parse().map_err(|_| refused(false))?;
                 let secret = secret.map(|secret| Secret::new(secret.to_owned()));
-                Ok(Some(Presented { client_id, secret }))
+                Ok(Some(Presented { client_id, evidence: Evidence::of_secret(secret) }))
             }
         },
     }
+}
+
+/// RFC 7521 §4.2: an assertion, and of which kind it is. `client_id` may be left out, since the
+/// assertion names the client; if it is there, both have to name the same one, which the rule about
+/// `sub` sees to.
+fn asserted(form: &Form) -> Result<Presented, OAuthError> {
+    let invalid = |why| OAuthError::new(ErrorCode::InvalidRequest, why);
+    let refused = || OAuthError::invalid_client(REFUSED, false);
+    let together = "client_assertion and client_assertion_type come together";
+    let assertion = form.required("client_assertion", together)?;
+    if form.required("client_assertion_type", together)? != ASSERTION_TYPE {
+        return Err(invalid("client_assertion_type is not one that this server knows"));
+    }
+    let client_id = match form.find("client_id") {
+        Some(id) => id.parse().map_err(|_| refused())?,
+        None => client_assertion::named(assertion).ok_or_else(refused)?,
+    };
+    let assertion = Secret::new(assertion.to_owned());
+    Ok(Presented { client_id, evidence: Evidence::Assertion(assertion) })
 }
 
 /// RFC 6749 §2.3.1: `Basic base64(form-encoded id ":" form-encoded secret)`. Two thirds of the
@@ -205,9 +260,15 @@ fn form_decoded(text: &str) -> Option<String> {
 }
 
 /// Writes a refusal of a client that exists, or does not, into the audit trail.
-async fn refused(app: &App, client_id: &ClientId, context: &Context) -> Result<(), OAuthError> {
+async fn refused(
+    app: &App,
+    client_id: &ClientId,
+    context: &Context,
+    why: &'static str,
+) -> Result<(), OAuthError> {
     let event = context.event(Kind::ClientRefused, Actor::Anonymous)?;
-    let event = event.refused("client did not prove itself").client(client_id.clone());
+    let why = if why == REFUSED { "client did not prove itself" } else { why };
+    let event = event.refused(why).client(client_id.clone());
     app.store
         .write(move |_| {
             Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone()))))

@@ -90,6 +90,12 @@ impl Form {
         taken.ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, missing))
     }
 
+    /// Takes out all those whose names are wanted, in the order in which they came.
+    pub fn take_all(&mut self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let taken = self.0.extract_if(.., |(name, _)| is_wanted(name));
+        taken.map(|(name, value)| (name, value.reveal().to_owned())).collect()
+    }
+
     /// A parameter that has to be there.
     pub fn required(&self, name: &str, missing: &'static str) -> Result<&str, OAuthError> {
         self.find(name).ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, missing))

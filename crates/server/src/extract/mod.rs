@@ -1,7 +1,9 @@
 //! Turns requests into typed values. Past these, no text means anything.
 
 pub mod caller;
+mod client_assertion;
 pub mod client_auth;
+pub mod dpop;
 pub mod form;
 pub mod json;
 pub mod path;

@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use serde::Serialize;
 
@@ -17,7 +17,10 @@ pub struct OAuthError {
     refusal: OAuthRefusal,
     challenge: bool,
     retry_after: Option<i64>,
+    dpop_nonce: Option<HeaderValue>,
 }
+
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 #[derive(Serialize)]
 struct Body {
@@ -51,6 +54,12 @@ impl OAuthError {
     #[must_use]
     pub fn status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    /// The same error with a nonce for the next DPoP proof (RFC 9449 §8).
+    #[must_use]
+    pub fn dpop_nonce(self, dpop_nonce: Option<HeaderValue>) -> Self {
+        Self { dpop_nonce, ..self }
     }
 }
 
@@ -87,7 +96,7 @@ impl From<OAuthRefusal> for OAuthError {
             | ErrorCode::InvalidRedirectUri
             | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
-        Self { status, refusal, challenge: false, retry_after: None }
+        Self { status, refusal, challenge: false, retry_after: None, dpop_nonce: None }
     }
 }
 
@@ -132,6 +141,9 @@ impl IntoResponse for OAuthError {
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(nonce) = self.dpop_nonce {
+            headers.insert(DPOP_NONCE, nonce);
         }
         response
     }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cast::PASSWORD;
 use crate::harness::{Answer, ISSUER, MINJI, TestApp, config};
+use crate::private_key_jwt::Robot;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const SERVER_METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -145,6 +146,7 @@ async fn everything_that_is_advertised_works() {
         let answer = app.form("/oauth2/token", &form).await;
         assert_ne!(answer.text("/error"), "unsupported_grant_type", "{grant}");
     }
+    let robot = Robot::start_at(app.clone(), Algorithm::Es256, json!({})).await;
     let (id, secret) = app.web();
     let form = [("grant_type", "client_credentials")];
     let posted = [form[0], ("client_id", id), ("client_secret", secret)];
@@ -156,6 +158,7 @@ async fn everything_that_is_advertised_works() {
                 let form = [("username", "minji"), ("password", MINJI.1), ("client_id", "swagger")];
                 app.form("/oauth2/token", &form).await
             }
+            "private_key_jwt" => robot.ask(&robot.assertion(|_| ())).await,
             other => panic!("{other} is advertised and not tested"),
         }
         .expect(200);

@@ -159,3 +159,20 @@ fn a_bound_token_is_refused_where_no_request_is_seen() {
         assert!(verifier.verify_cached(&token).is_none());
     }
 }
+
+#[test]
+fn the_issuer_is_told_of_a_bound_token_without_its_proof() {
+    let issuer = Issuer::new("orders-api").unwrap();
+    let builder = issuer.builder().dpop(Dpop::Allowed).public_url("https://api.example");
+    let verifier = builder.build().unwrap();
+    let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    let token = issuer.bearer("minji").bound_to(&key).token().unwrap();
+    for _ in 0..2 {
+        let principal = verifier.danger_verify_without_proof(&token).unwrap();
+        assert_eq!(principal.jkt(), Some(key.public_jwk().unwrap().thumbprint().as_str()));
+    }
+    assert_eq!(verifier.verify_now(&token).unwrap_err().code(), "sender_constrained");
+    let off = issuer.builder().build().unwrap();
+    assert!(off.danger_verify_without_proof(&token).is_err());
+    assert!(verifier.danger_verify_without_proof("nonsense").is_err());
+}

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::extract::client_auth::{ClientAuth, FromForm};
 use crate::extract::form::Form;
 use crate::failure::Failure;
+use crate::issue::{Confirmation, token_type};
 use crate::reply::json;
 use crate::reply::oauth::OAuthError;
 
@@ -49,6 +50,9 @@ struct Active<'a> {
     sid: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     roles: &'a [String],
+    // RFC 9449 §6.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation<'a>>,
 }
 
 /// RFC 7662 §2.2: nothing but this is said of a token that is not active, whatever the reason.
@@ -79,7 +83,7 @@ pub async fn introspect(
 }
 
 fn access_token(app: &App, client: &Client, token: &str) -> Option<Response> {
-    let principal = app.introspector.verify_now(token).ok()?;
+    let principal = app.introspector.danger_verify_without_proof(token).ok()?;
     if !is_for(app, client, &principal) {
         return None;
     }
@@ -92,12 +96,13 @@ fn access_token(app: &App, client: &Client, token: &str) -> Option<Response> {
         aud: &claims.aud,
         client_id: principal.client_id(),
         scope: &scope,
-        token_type: "Bearer",
+        token_type: token_type(principal.jkt()),
         exp: claims.exp.unwrap_or_default(),
         iat: claims.iat,
         jti: claims.jti.as_deref(),
         sid: principal.sid(),
         roles: &claims.roles,
+        cnf: principal.jkt().map(|jkt| Confirmation { jkt }),
     };
     Some(json(StatusCode::OK, &active))
 }
@@ -148,6 +153,7 @@ async fn refresh_token(
         jti: None,
         sid: Some(&sid),
         roles: &[],
+        cnf: grant.dpop_jkt.as_deref().map(|jkt| Confirmation { jkt }),
     };
     Ok(Some(json(StatusCode::OK, &active)))
 }

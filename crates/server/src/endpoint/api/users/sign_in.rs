@@ -57,7 +57,8 @@ pub async fn sign_in_with_json(
     })?;
     let SignIn { login, password, scope } = body;
     let (resources, user_agent) = (Vec::new(), user_agent.0);
-    let request = SignInRequest { login, password, client, scope, resources, user_agent };
+    let jkt = None;
+    let request = SignInRequest { login, password, client, scope, resources, user_agent, jkt };
 
     let tokens = sign_in(&app, &context, request).await.map_err(Problem::from)?;
 

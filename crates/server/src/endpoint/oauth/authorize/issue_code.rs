@@ -8,12 +8,13 @@ use munjigi_core::oauth::code::{CODE_TTL, Code};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::ticket::{Ticket, TicketKind};
 use munjigi_core::secret::Secret;
-use munjigi_store::{Audit, Committed, StoreError, codes, sessions, users};
+use munjigi_store::{Audit, Committed, StoreError, codes, pushed_requests, sessions, users};
 
 use crate::app::App;
 use crate::asking::Asking;
 use crate::browser::Visitor;
 use crate::context::Context;
+use crate::documents;
 use crate::failure::Failure;
 use crate::issue;
 use crate::page::frame::Frame;
@@ -26,6 +27,17 @@ pub(super) struct Wanted<'w> {
     pub asking: &'w Asking,
     pub request: &'w AuthorizationRequest,
     pub audiences: Vec<Audience>,
+    /// The hash of the reference that the request was pushed under.
+    pub pushed: Option<[u8; 32]>,
+}
+
+/// What came of writing a code.
+enum Written {
+    Code(Secret),
+    /// The session was ended while we looked.
+    SessionOver,
+    /// The pushed request had its code already.
+    Spent,
 }
 
 /// Writes the code, and brings it to the client.
@@ -36,31 +48,38 @@ pub(super) async fn issue(
     (visitor, wanted): (&Visitor, Wanted<'_>),
 ) -> Page {
     let (issuer, destination) = (&app.config.issuer, &wanted.asking.destination);
+    if let Err(failure) = documents::keep(app, context, &wanted.asking.client, None).await {
+        return frame.broken(failure);
+    }
     match write(app, context, visitor, &wanted).await {
-        Ok(Some(code)) => answer::code(frame.clone(), issuer, destination, code.reveal()),
-        Ok(None) => {
-            // The session was ended while we looked.
+        Ok(Written::Code(code)) => answer::code(frame.clone(), issuer, destination, code.reveal()),
+        Ok(Written::SessionOver) => {
             let refusal = OAuthRefusal::new(ErrorCode::AccessDenied, "the session has ended");
+            answer::refusal(frame.clone(), issuer, destination, refusal)
+        }
+        Ok(Written::Spent) => {
+            let why = "request_uri was used before";
+            let refusal = OAuthRefusal::new(ErrorCode::InvalidRequestUri, why);
             answer::refusal(frame.clone(), issuer, destination, refusal)
         }
         Err(failure) => frame.broken(failure),
     }
 }
 
-/// The ticket of a new code; `None` when the session or the person is gone meanwhile.
+/// The ticket of a new code, if nothing that it needs is gone meanwhile.
 async fn write(
     app: &App,
     context: &Context,
     visitor: &Visitor,
     wanted: &Wanted<'_>,
-) -> Result<Option<Secret>, Failure> {
+) -> Result<Written, Failure> {
     let now = context.now;
     let (code, ticket) = code_of(app, context, visitor, wanted)?;
     let event = context.event(Kind::CodeIssued, Actor::User(code.user_id))?;
     let event = event.subject(code.user_id).client(code.client_id.clone());
     let event = event.with("sid", code.session_id).with("gid", code.grant_id);
     let event = event.with("scope", &code.scope);
-    let idle_ttl = app.snapshot().settings.session_idle_ttl;
+    let (idle_ttl, pushed) = (app.snapshot().settings.session_idle_ttl, wanted.pushed);
 
     let written = app.store.write(move |tx| {
         let held = (&code.user_id, &code.session_id);
@@ -69,13 +88,23 @@ async fn write(
         let is_good = session.as_ref().is_some_and(|session| !session.is_over(now))
             && user.is_some_and(|user| user.disabled_at.is_none());
         let Some(session) = session.filter(|_| is_good) else {
-            return Ok::<_, StoreError>(Committed::nothing(false));
+            return Ok::<_, StoreError>(Committed::nothing(None));
         };
+        // RFC 9126 §4, PK-05 of the attack kit: one code for one reference, whoever is first.
+        if let Some(hash) = &pushed
+            && !pushed_requests::spend(tx, hash, now)?
+        {
+            return Ok(Committed::nothing(Some(false)));
+        }
         sessions::touch_held(tx, held, now.plus(idle_ttl).min(session.expires_at), now)?;
         codes::insert(tx, &code)?;
-        Ok(Committed::new(true, Audit::Record(Box::new(event.clone()))))
+        Ok(Committed::new(Some(true), Audit::Record(Box::new(event.clone()))))
     });
-    Ok(written.await?.then(|| ticket.seal()))
+    Ok(match written.await? {
+        Some(true) => Written::Code(ticket.seal()),
+        Some(false) => Written::Spent,
+        None => Written::SessionOver,
+    })
 }
 
 fn code_of(

@@ -2,6 +2,7 @@
 //! at the request and at who is signed in, and sends the person to the one page that is needed
 //! next, or back to the client. No page decides what comes after it.
 
+mod arriving;
 mod issue_code;
 
 use axum::body::Bytes;
@@ -23,6 +24,7 @@ use crate::page::failed::Reason;
 use crate::page::frame::Frame;
 use crate::page::reply::Page;
 use crate::reply::authorization as answer;
+use arriving::Arrived;
 
 /// `GET`: an authorization request, or one that comes back from a page with its `flow`.
 pub async fn get(
@@ -32,15 +34,20 @@ pub async fn get(
     frame: Frame,
     RawQuery(query): RawQuery,
 ) -> Page {
-    let arrived = match Arrived::read(&app, &browser, &context, &query.unwrap_or_default()) {
+    let query = query.unwrap_or_default();
+    let arrived = match Arrived::read(&app, &browser, &context, &query).await {
         Ok(arrived) => arrived,
         Err(reason) => return frame.refuse(reason),
     };
-    let Arrived { flow, mark } = arrived;
+    let Arrived { flow, mark, refusal } = arrived;
     if let Some(onward) = flow.onward() {
         return Page::see_other(&frame.path(&onward));
     }
-    let page = dispatch(&app, &context, &browser, frame, &flow).await.unwrap_or_else(|page| *page);
+    let page = match refusal {
+        Some(refusal) => refuse(&app, frame, &flow, refusal).await,
+        None => dispatch(&app, &context, &browser, frame, &flow).await,
+    };
+    let page = page.unwrap_or_else(|page| *page);
     match mark {
         // Ties what follows to this browser.
         Some(mark) => page.store(Cookie::Browser, mark.reveal(), Some(MARK_TTL)),
@@ -69,26 +76,15 @@ async fn limited(request: Request) -> Request {
     Request::from_parts(parts, bytes.into())
 }
 
-/// A request on its way, and the mark that its browser gets if it has none.
-struct Arrived {
-    flow: Flow,
-    mark: Option<munjigi_core::secret::Secret>,
-}
-
-impl Arrived {
-    fn read(app: &App, browser: &Browser, context: &Context, query: &str) -> Result<Self, Reason> {
-        let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        if let Some((_, sealed)) = pairs.iter().find(|(name, _)| name == "flow") {
-            let keys = &app.snapshot_kept().keys;
-            let flow = Flow::open(keys, sealed, browser.mark, context.now)?;
-            return Ok(Self { flow, mark: None });
-        }
-        let marked = browser.mark_or_new();
-        let (hash, mark) = marked.map_err(|error| Reason::of(&error.into()))?;
-        Ok(Self { flow: Flow::begin(pairs, hash, None, context.now), mark })
-    }
+/// Tells the client of a request that goes no further.
+async fn refuse(
+    app: &App,
+    frame: Frame,
+    flow: &Flow,
+    refusal: OAuthRefusal,
+) -> Result<Page, Box<Page>> {
+    let asking = Asking::read(app, &frame, flow).await?;
+    Ok(answer::refusal(frame, &app.config.issuer, &asking.destination, refusal))
 }
 
 /// What comes next. The page of a dead end is an error, so that every step can leave early.
@@ -141,7 +137,8 @@ async fn dispatch(
 
     match (decision, visitor) {
         (Decision::Issue, Some(visitor)) => {
-            let wanted = issue_code::Wanted { asking: &asking, request, audiences };
+            let pushed = flow.pushed;
+            let wanted = issue_code::Wanted { asking: &asking, request, audiences, pushed };
             Ok(issue_code::issue(app, context, &frame, (visitor, wanted)).await)
         }
         (Decision::Refuse(refusal), _) => Ok(refuse(refusal)),
@@ -149,6 +146,7 @@ async fn dispatch(
         (Decision::Login(LoginReason::Asked | LoginReason::TooLongAgo), Some(_)) => {
             on_to(app, &frame, flow, "/login/again")
         }
+        (Decision::SelectAccount, Some(_)) => on_to(app, &frame, flow, "/login/select"),
         (Decision::Login(_) | Decision::SelectAccount | Decision::Issue, _) => {
             on_to(app, &frame, flow, "/login")
         }

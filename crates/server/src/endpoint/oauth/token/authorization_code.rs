@@ -58,6 +58,7 @@ struct Spending {
     client: Arc<Client>,
     redirect_uri: Option<String>,
     verifier: Option<Secret>,
+    jkt: Option<String>,
     nonce: [u8; 16],
     lives: Lives,
     ending: Ending,
@@ -82,7 +83,7 @@ pub async fn authorization_code(
     app: &App,
     context: &Context,
     client: Arc<Client>,
-    presented: Presented,
+    (presented, jkt): (Presented, Option<String>),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::AuthorizationCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -95,6 +96,7 @@ pub async fn authorization_code(
         client: Arc::clone(&client),
         redirect_uri: presented.redirect_uri,
         verifier: presented.verifier,
+        jkt,
         nonce: random::bytes()?,
         lives: Lives {
             idle_ttl: snapshot.settings.refresh_idle_ttl,
@@ -117,7 +119,13 @@ pub async fn authorization_code(
     };
     let scope = issue::granted_scope(&snapshot, &user, &grant.scope);
     let target = issue::target_of(&snapshot, &grant.audiences, now)?;
-    let asked = UserToken { target: &target, scope: &scope, now, not_before };
+    let asked = UserToken {
+        target: &target,
+        scope: &scope,
+        now,
+        not_before,
+        jkt: grant.dpop_jkt.as_deref(),
+    };
     let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
     if id_token::is_due(&client, &scope) {
         let id_token = IdToken {
@@ -166,7 +174,7 @@ fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, Sto
         client_id: &client.id,
         redirect_uri: spending.redirect_uri.as_deref(),
         verifier: spending.verifier.as_ref().map(Secret::reveal),
-        dpop_jkt: None,
+        dpop_jkt: spending.jkt.as_deref(),
         now: *now,
     });
 
@@ -227,7 +235,7 @@ fn grant(
         expires_at,
         revoked_at: None,
         claims: code.claims.clone(),
-        dpop_jkt: None,
+        dpop_jkt: spending.jkt.clone(),
     };
     grants::insert(tx, &grant)?;
     let event = spending.events.issued.clone();

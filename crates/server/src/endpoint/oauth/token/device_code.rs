@@ -41,6 +41,8 @@ struct Granted {
 /// What the transaction needs besides the rows.
 struct Polling {
     hash: [u8; 32],
+    /// The thumbprint of the key of the DPoP proof.
+    jkt: Option<String>,
     client: Arc<Client>,
     snapshot: Arc<Snapshot>,
     /// Who had opened the page before the transaction began.
@@ -57,7 +59,7 @@ pub async fn device_code(
     app: &App,
     context: &Context,
     client: Arc<Client>,
-    device_code: &Secret,
+    (device_code, jkt): (&Secret, Option<String>),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::DeviceCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -74,6 +76,7 @@ pub async fn device_code(
     };
     let polling = Polling {
         hash,
+        jkt,
         client: Arc::clone(&client),
         snapshot: Arc::clone(&snapshot),
         owner,
@@ -91,7 +94,13 @@ pub async fn device_code(
     };
     let scope = issue::granted_scope(&snapshot, &user, &grant.scope);
     let target = issue::target_of(&snapshot, &grant.audiences, now)?;
-    let asked = UserToken { target: &target, scope: &scope, now, not_before };
+    let asked = UserToken {
+        target: &target,
+        scope: &scope,
+        now,
+        not_before,
+        jkt: grant.dpop_jkt.as_deref(),
+    };
     let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
     if id_token::is_due(&client, &scope) {
         let id_token = IdToken {
@@ -122,7 +131,8 @@ fn poll(tx: &mut Tx<'_>, polling: &Polling) -> Result<Committed<Outcome>, StoreE
     let Polling { client, now, .. } = polling;
     let Some(device) = devices::find(tx, &polling.hash)? else { return refuse(UNKNOWN) };
     // RFC 8628 §3.5.
-    match device.poll(&Poll { client_id: &client.id, dpop_jkt: None, now: *now }) {
+    match device.poll(&Poll { client_id: &client.id, dpop_jkt: polling.jkt.as_deref(), now: *now })
+    {
         Polled::Pending => note(tx, &device, device.poll_interval, (*now, PENDING)),
         Polled::SlowDown(longer) => {
             let why = "the device polls too fast: wait five seconds longer from now on";
@@ -220,7 +230,7 @@ fn grant(
         expires_at,
         revoked_at: None,
         claims: None,
-        dpop_jkt: None,
+        dpop_jkt: polling.jkt.clone(),
     };
     grants::insert(tx, &grant)?;
     let event = polling.issued.clone().subject(user_id).with("method", "device");

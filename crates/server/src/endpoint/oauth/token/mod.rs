@@ -6,17 +6,22 @@ mod device_code;
 mod password;
 mod refresh;
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::account::password::Password;
+use munjigi_core::oauth::dpop::Possession;
 use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::secret::Secret;
 
 use crate::app::App;
 use crate::context::UserAgent;
 use crate::extract::client_auth::{ClientAuth, FromForm};
+use crate::extract::dpop::DpopProof;
 use crate::extract::form::Form;
+use crate::registration;
 use crate::reply::json;
 use crate::reply::oauth::OAuthError;
 use crate::sign_in::Login;
@@ -105,27 +110,37 @@ fn read_password(form: &Form, asked: Asked) -> Result<TokenRequest, OAuthError> 
 pub async fn token(
     State(app): State<App>,
     user_agent: UserAgent,
+    proof: DpopProof,
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, OAuthError> {
     let ClientAuth { client, request, context } = auth;
+    let asking = Arc::clone(&client);
+    let now = context.now;
+    // RFC 9449 §5: of which key it has to be, a refresh says itself.
+    Possession::of_client(&client).admits(proof.jkt())?;
+    let jkt = proof.spend(&app).await?;
     let response = match request {
         TokenRequest::Password { login, password, asked } => {
-            let presented = password::Presented { login, password, asked, user_agent };
+            let presented = password::Presented { login, password, asked, user_agent, jkt };
             password::password(&app, &context, client, presented).await?
         }
         TokenRequest::AuthorizationCode(presented) => {
-            authorization_code::authorization_code(&app, &context, client, presented).await?
+            authorization_code::authorization_code(&app, &context, client, (presented, jkt)).await?
         }
         TokenRequest::Refresh { refresh_token, asked } => {
-            refresh::refresh(&app, &context, &client, (&refresh_token, asked)).await?
+            refresh::refresh(&app, &context, &client, (&refresh_token, asked, jkt)).await?
         }
-        TokenRequest::ClientCredentials(asked) => {
-            client_credentials::client_credentials(&app, &context, &client, &asked)?
-        }
+        TokenRequest::ClientCredentials(asked) => client_credentials::client_credentials(
+            &app,
+            &context,
+            &client,
+            (&asked, jkt.as_deref()),
+        )?,
         TokenRequest::DeviceCode(code) => {
-            device_code::device_code(&app, &context, client, &code).await?
+            device_code::device_code(&app, &context, client, (&code, jkt)).await?
         }
     };
+    registration::was_used(&app, &asking, context.now).await?;
     // RFC 6749 §5.1: never stored by anybody on the way; `json` says so.
-    Ok(json(StatusCode::OK, &response))
+    Ok(proof.answered(&app, now, json(StatusCode::OK, &response)))
 }

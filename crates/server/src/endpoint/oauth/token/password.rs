@@ -26,6 +26,8 @@ pub struct Presented {
     pub asked: Asked,
     /// With what they came.
     pub user_agent: UserAgent,
+    /// The thumbprint of the key of the DPoP proof.
+    pub jkt: Option<String>,
 }
 
 /// Signs a person in for a first-party client.
@@ -35,10 +37,10 @@ pub async fn password(
     client: Arc<Client>,
     presented: Presented,
 ) -> Result<TokenResponse, OAuthError> {
-    let Presented { login, password, asked, user_agent } = presented;
+    let Presented { login, password, asked, user_agent, jkt } = presented;
     let Asked { scope, resources } = asked;
     let user_agent = user_agent.0;
-    let request = SignInRequest { login, password, client, scope, resources, user_agent };
+    let request = SignInRequest { login, password, client, scope, resources, user_agent, jkt };
 
     sign_in(app, context, request).await.map_err(|error| match error {
         // One sentence for all causes: which of them it was is nobody's business.

@@ -8,6 +8,7 @@ use munjigi_core::account::user::User;
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::{Audience, Target};
 use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::dpop::Possession;
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::{Circumstances, Grant, Lifetimes, Presented};
 use munjigi_core::oauth::refresh::RefreshToken;
@@ -50,6 +51,7 @@ struct Rotation {
     asked_scope: Option<Scope>,
     asked_resources: Vec<Audience>,
     presented: RefreshToken,
+    jkt: Option<String>,
     client: Client,
     lifetimes: Lifetimes,
     theft: Event,
@@ -63,7 +65,7 @@ pub async fn refresh(
     app: &App,
     context: &Context,
     client: &Client,
-    (token, asked): (&Secret, Asked),
+    (token, asked, jkt): (&Secret, Asked, Option<String>),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::RefreshToken)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -90,6 +92,7 @@ pub async fn refresh(
         lifetimes: snapshot.settings.lifetimes(),
         client: client.clone(),
         presented,
+        jkt: jkt.clone(),
         now,
     };
     let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
@@ -103,7 +106,7 @@ pub async fn refresh(
         Refreshed::Refuse(refusal) => return Err(refusal.into()),
     };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
-    let token = UserToken { target: &target, scope: &scope, now, not_before };
+    let token = UserToken { target: &target, scope: &scope, now, not_before, jkt: jkt.as_deref() };
     let mut response = issue::response(app, &snapshot, &user, &grant, token)?;
     if id_token::is_due(client, &scope) {
         // OpenID Connect Core §12.2: of the sign-in that the first one told of, without its nonce.
@@ -143,17 +146,20 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
     };
     let around = Circumstances { client, standing, lifetimes: *lifetimes, now: *now };
     let meaning = grant.present(presented, &around);
-    let renewed = match narrowed(rotation, &grant) {
+    let jkt = rotation.jkt.as_deref();
+    let possession = Possession::of_refresh(client, grant.dpop_jkt.as_deref()).admits(jkt);
+    let renewed = match possession.and_then(|()| narrowed(rotation, &grant)) {
         Ok((scope, target)) => Renewed { grant, user, amr, scope, target },
-        // More is asked for than was granted, or than there is by now: nothing is spent by it, but
-        // a theft stays a theft.
+        // The key is another one, or more is asked for than was granted, or than there is by now:
+        // nothing is spent by it, but a theft stays a theft.
         Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
         Err(_) => return steal(tx, rotation),
     };
 
     match meaning {
         Presented::Rotate => {
-            let grant = grants::advance(tx, renewed.grant, lifetimes, *now)?;
+            let grant = bound(renewed.grant, rotation);
+            let grant = grants::advance(tx, grant, lifetimes, *now)?;
             let with = Refreshed::With(Box::new(Renewed { grant, ..renewed }));
             Ok(Committed::new(with, Audit::Routine("a refresh token is rotated")))
         }
@@ -162,6 +168,14 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
         Presented::Stolen => steal(tx, rotation),
         Presented::Refuse(reason) => refuse(invalid_grant(reason)),
     }
+}
+
+/// RFC 9449 §5: the refresh token of a public client is bound to the key of the proof that came
+/// with the request for it; one that was bound to none is from now on.
+fn bound(grant: Grant, rotation: &Rotation) -> Grant {
+    let is_new = grant.dpop_jkt.is_none() && rotation.client.is_public();
+    let dpop_jkt = if is_new { rotation.jkt.clone() } else { grant.dpop_jkt };
+    Grant { dpop_jkt, ..grant }
 }
 
 /// A copy exists: the grant dies, everywhere, and the trail says so.

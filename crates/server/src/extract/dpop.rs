@@ -1,0 +1,118 @@
+//! DPoP proofs (RFC 9449): read, checked and compared with our nonces before anything else is
+//! looked at; spent, in the store that every node shares, once it is known who sent them.
+
+use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use munjigi_core::oauth::dpop::{check_nonce, nonce, refusal, seen_once};
+use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
+use munjigi_core::time::Timestamp;
+use munjigi_store::replays::{self, Kind};
+use munjigi_store::{Audit, Committed, StoreError};
+use munjigi_token::dpop::{Proof, Request};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::reply::oauth::OAuthError;
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// The proof that a request to an OAuth endpoint came with, if there is one: for this request, made
+/// a moment ago, with a nonce of ours where one is asked for. Whether it is the first time that it
+/// comes, [`DpopProof::spend`] says.
+pub struct DpopProof(Option<Proof>);
+
+impl FromRequestParts<App> for DpopProof {
+    type Rejection = OAuthError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, OAuthError> {
+        let context = parts.extensions.get::<Context>();
+        let now = context.map_or_else(|| app.clock.now(), |context| context.now);
+        match read(parts, app, now) {
+            Ok(proof) => Ok(Self(proof)),
+            // RFC 9449 §8: with a nonce for the next attempt.
+            Err(refusal) => Err(OAuthError::from(refusal).dpop_nonce(our_nonce(app, now))),
+        }
+    }
+}
+
+impl DpopProof {
+    /// The thumbprint of its key; nobody may act on it who did not spend it.
+    pub fn jkt(&self) -> Option<&str> {
+        self.0.as_ref().map(Proof::jkt)
+    }
+
+    /// Uses it up, and tells the thumbprint of its key.
+    ///
+    /// # Errors
+    /// `invalid_dpop_proof` when it came before, to whichever node (RFC 9449 §11.1).
+    pub async fn spend(&self, app: &App) -> Result<Option<String>, OAuthError> {
+        let Some(proof) = &self.0 else { return Ok(None) };
+        match spend(app, proof).await? {
+            true => Ok(Some(proof.jkt().to_owned())),
+            false => Err(refuse("the DPoP proof was used before").into()),
+        }
+    }
+
+    /// An answer with the nonce for the next proof, for who makes proofs (RFC 9449 §8.2).
+    pub fn answered(&self, app: &App, now: Timestamp, mut response: Response) -> Response {
+        if let (Some(_), Some(nonce)) = (&self.0, our_nonce(app, now)) {
+            response.headers_mut().insert(DPOP_NONCE, nonce);
+        }
+        response
+    }
+}
+
+const fn refuse(why: &'static str) -> OAuthRefusal {
+    OAuthRefusal::new(ErrorCode::InvalidDpopProof, why)
+}
+
+fn read(parts: &Parts, app: &App, now: Timestamp) -> Result<Option<Proof>, OAuthRefusal> {
+    let mut lines = parts.headers.get_all(DPOP).iter();
+    let line = match (lines.next(), lines.next()) {
+        (None, _) => return Ok(None),
+        (Some(line), None) => line,
+        // RFC 9449 §4.3, 1.
+        (Some(_), Some(_)) => return Err(refuse("there is more than one DPoP proof")),
+    };
+    let text = line.to_str().map_err(|_| refuse("the DPoP proof is not valid"))?;
+    let proof = Proof::parse(text).map_err(|error| refusal(&error))?;
+    // The URL as clients know it, never as the request tells it.
+    let url = format!("{}{}", app.config.issuer, parts.uri.path());
+    let request = Request { method: parts.method.as_str(), url: &url, access_token: None };
+    proof.check(&request, now.as_seconds()).map_err(|error| refusal(&error))?;
+    let snapshot = app.snapshot();
+    check_nonce(&proof, snapshot.settings.requests.dpop_nonce, &snapshot.keys.derive(NONCES), now)?;
+    Ok(Some(proof))
+}
+
+/// What the key of the nonces is derived for.
+const NONCES: &str = "dpop nonces";
+
+/// The nonce of this time.
+fn our_nonce(app: &App, now: Timestamp) -> Option<HeaderValue> {
+    HeaderValue::from_str(&nonce(&app.snapshot().keys.derive(NONCES), now)).ok()
+}
+
+/// Uses a proof up; false when it was before.
+async fn spend(app: &App, proof: &Proof) -> Result<bool, Failure> {
+    let (key, until) = seen_once(proof);
+    let is_first = app.store.write(move |tx| {
+        let is_first = replays::spend_once(tx, Kind::DpopProof, &key, until)?;
+        Ok::<_, StoreError>(Committed::new(is_first, Audit::Routine("a DPoP proof is spent")))
+    });
+    Ok(is_first.await?)
+}
+
+/// Uses up the proof of a request to an API of this server, which the verifier has checked, and
+/// remembers on this node alone; false when another node has seen it.
+pub async fn spend_at_api(app: &App, parts: &Parts) -> Result<bool, Failure> {
+    let line = parts.headers.get(DPOP).and_then(|line| line.to_str().ok());
+    match line.and_then(|text| Proof::parse(text).ok()) {
+        Some(proof) => spend(app, &proof).await,
+        None => Ok(false),
+    }
+}
