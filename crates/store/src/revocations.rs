@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_core::oauth::revocation::{Kind, Place, Revocation};
 use munjigi_core::time::Timestamp;
 
 use crate::{ReadTx, Result, Row, Tx, counters, params};
@@ -80,6 +80,36 @@ pub fn since(tx: &mut ReadTx<'_>, seq: i64, limit: u32) -> Result<Vec<Revocation
     rows.into_iter().map(from_row).collect()
 }
 
+/// What stands behind a place in the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// These, in order, and nothing between them that can still kill a token.
+    After(Vec<Revocation>),
+    /// What stood at the place was forgotten, though not the feed's last entry: whoever was there
+    /// has been away for longer than a token lives.
+    Forgotten,
+    /// Something else stands at the place, or nothing was ever announced there: it is of a database
+    /// that has been replaced, by a backup or by a standby that was behind.
+    OtherHistory,
+}
+
+/// What was announced after a place, in order; at most `limit`.
+pub fn after(tx: &mut ReadTx<'_>, place: Place, limit: u32) -> Result<News> {
+    if place == Place::BEGINNING {
+        return since(tx, 0, limit).map(News::After);
+    }
+    // One before it, so that what stands at the place itself is seen.
+    let mut found = since(tx, place.seq().saturating_sub(1), limit.saturating_add(1))?;
+    match found.first() {
+        Some(first) if place.is_after(first) => {
+            found.remove(0);
+            Ok(News::After(found))
+        }
+        Some(first) if first.seq > place.seq() => Ok(News::Forgotten),
+        Some(_) | None => Ok(News::OtherHistory),
+    }
+}
+
 /// Everything that may still kill a token, in order.
 pub fn live(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Vec<Revocation>> {
     let rows = tx.rows(
@@ -95,9 +125,14 @@ pub fn last_seq(tx: &mut ReadTx<'_>) -> Result<i64> {
     row.ok_or_else(counters::missing)?.at(0)
 }
 
-/// Deletes what can kill no token any more; how many.
+/// Deletes what can kill no token any more; how many. The last entry stays: who has read up to it
+/// is shown by it that nothing was missed.
 pub fn forget_expired(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
-    tx.exec("DELETE FROM revocation WHERE until <= $1", params![now])
+    tx.exec(
+        "DELETE FROM revocation WHERE until <= $1
+         AND seq < (SELECT value FROM counter WHERE name = 'revocation')",
+        params![now],
+    )
 }
 
 fn from_row(mut row: Row) -> Result<Revocation> {

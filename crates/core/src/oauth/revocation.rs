@@ -1,4 +1,10 @@
-//! Revocations: what makes a token dead before it expires.
+//! Revocations: what makes a token dead before it expires, and places in the feed of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use munjigi_token::base64url;
 
 use crate::time::{Span, Timestamp};
 
@@ -84,9 +90,108 @@ impl Revocation {
     }
 }
 
+/// A place in the feed: how far somebody has read, and a mark of what stood there.
+///
+/// The mark is what makes it safe. A database that was restored from a backup, or a standby that
+/// was promoted before it had everything, gives places a second time, to other revocations. Who
+/// read the first ones would miss the second ones; the mark tells them apart, and nobody has to
+/// remember to count an epoch. Its text is a cursor, opaque to whoever holds one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    seq: i64,
+    mark: [u8; 8],
+}
+
+/// A text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a cursor of this feed")]
+pub struct NoPlace;
+
+/// What a cursor begins with, so that another kind of it can follow some day.
+const VERSION: u8 = 1;
+
+impl Place {
+    /// Before everything.
+    pub const BEGINNING: Self = Self { seq: 0, mark: [0; 8] };
+
+    /// Right after this revocation.
+    pub fn after(revocation: &Revocation) -> Self {
+        let Revocation { seq, kind, key, not_before, until } = revocation;
+        // The key comes last: nothing else can be longer than it says.
+        let text = format!("{seq} {} {not_before} {} {key}", kind.as_str(), until.as_millis());
+        let digest = digest(&SHA256, text.as_bytes());
+        let mut mark = [0; 8];
+        mark.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        Self { seq: *seq, mark }
+    }
+
+    /// The number of the last entry before it; zero before the first.
+    pub const fn seq(self) -> i64 {
+        self.seq
+    }
+
+    /// Whether it is the one right after this revocation.
+    pub fn is_after(self, revocation: &Revocation) -> bool {
+        self.seq == revocation.seq && self == Self::after(revocation)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = vec![VERSION];
+        bytes.extend(self.seq.to_be_bytes());
+        bytes.extend(self.mark);
+        f.write_str(&base64url::encode(&bytes))
+    }
+}
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let bytes = base64url::decode(text).map_err(|_| NoPlace)?;
+        let (version, rest) = bytes.split_first().ok_or(NoPlace)?;
+        let (seq, mark) = rest.split_at_checked(8).ok_or(NoPlace)?;
+        let seq = i64::from_be_bytes(seq.try_into().map_err(|_| NoPlace)?);
+        let mark = mark.try_into().map_err(|_| NoPlace)?;
+        let place = Self { seq, mark };
+        let is_beginning = seq == 0 && place == Self::BEGINNING;
+        (*version == VERSION && (seq > 0 || is_beginning)).then_some(place).ok_or(NoPlace)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn entry(seq: i64, key: &str) -> Revocation {
+        let now = Timestamp::from_millis(5_900);
+        Revocation { seq, ..Revocation::now(Kind::Session, key, now, Span::from_minutes(10)) }
+    }
+
+    #[test]
+    fn a_cursor_is_read_back() {
+        for place in [Place::BEGINNING, Place::after(&entry(7, "a"))] {
+            assert_eq!(place.to_string().parse(), Ok(place));
+        }
+        let negative = Place { seq: -1, mark: [0; 8] }.to_string();
+        let nowhere = Place { seq: 0, mark: [1; 8] }.to_string();
+        for wrong in ["", "x", "AQ", "AgAAAAAAAAAAAAAAAAAAAAA", &negative, &nowhere, "AQ=="] {
+            assert_eq!(wrong.parse::<Place>(), Err(NoPlace), "{wrong}");
+        }
+        let longer = format!("{}AA", Place::BEGINNING);
+        assert_eq!(longer.parse::<Place>(), Err(NoPlace));
+    }
+
+    #[test]
+    fn the_same_place_of_another_history_is_another_place() {
+        let place = Place::after(&entry(7, "a"));
+        assert!(place.is_after(&entry(7, "a")));
+        assert!(!place.is_after(&entry(7, "b")));
+        assert!(!place.is_after(&entry(8, "a")));
+        let later = Revocation { until: Timestamp::from_millis(1), ..entry(7, "a") };
+        assert!(!place.is_after(&later));
+    }
 
     #[test]
     fn a_token_of_the_same_second_is_dead() {

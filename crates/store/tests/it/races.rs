@@ -10,8 +10,9 @@ use munjigi_core::id::OutboxId;
 use munjigi_core::oauth::grant::{Circumstances, Grant, Presented};
 use munjigi_core::oauth::pushed::PushedRequest;
 use munjigi_core::oauth::registration_token::RegistrationToken;
-use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_core::oauth::revocation::{Kind, Place, Revocation};
 use munjigi_store::outbox::{self, Parcel};
+use munjigi_store::revocations::News;
 use munjigi_store::testing::Database;
 use munjigi_store::{
     Audit, Committed, ReadTx, Result, Store, StoreError, Tx, clients, codes, counters, devices,
@@ -185,10 +186,11 @@ each_backend! {
         let reader = {
             let store = store.clone();
             tokio::spawn(async move {
-                let mut heard = Vec::new();
+                let (mut heard, mut place) = (Vec::new(), Place::BEGINNING);
                 while heard.len() < usize::try_from(CALLERS).unwrap() {
-                    let last = heard.last().copied().unwrap_or(0);
-                    let news = read(&store, move |tx| revocations::since(tx, last, 100)).await;
+                    let news = read(&store, move |tx| revocations::after(tx, place, 7)).await;
+                    let News::After(news) = news else { panic!("{news:?}") };
+                    place = news.last().map_or(place, Place::after);
                     heard.extend(news.into_iter().map(|revocation| revocation.seq));
                     tokio::task::yield_now().await;
                 }

@@ -1,6 +1,7 @@
 //! The revocation feed.
 
-use munjigi_core::oauth::revocation::{Kind, Revocation};
+use munjigi_core::oauth::revocation::{Kind, Place, Revocation};
+use munjigi_store::revocations::News;
 use munjigi_store::{Tx, each_backend, revocations};
 
 use crate::sample::*;
@@ -79,7 +80,35 @@ each_backend! {
         assert_eq!(write(&store, forget).await, Ok(0));
         assert_eq!(live(0).await, [3]);
         write(&store, |tx| revocations::forget_expired(tx, at(1_000))).await.unwrap();
+        assert_eq!(live(0).await, [3], "the last one shows that nothing was missed");
         let next = |tx: &mut Tx<'_>| revocations::announce(tx, &revocation(4, Kind::Key));
         assert_eq!(write(&store, next).await, Ok(4));
+    }
+
+    async fn a_place_says_what_stands_behind_it_or_that_it_is_known_no_longer(database) {
+        let store = database.store().await;
+        let after = async |place| read(&store, move |tx| revocations::after(tx, place, 2)).await;
+        let News::After(none) = after(Place::BEGINNING).await else { panic!("a feed") };
+        assert_eq!(none, []);
+        write(&store, |tx| {
+            (1..5).try_for_each(|number| {
+                revocations::announce(tx, &revocation(number, Kind::Session)).map(drop)
+            })
+        }).await.unwrap();
+        let all: Vec<_> = (1..5).map(|number| revocation(number, Kind::Session)).collect();
+        assert_eq!(after(Place::BEGINNING).await, News::After(all[..2].to_vec()));
+        assert_eq!(after(Place::after(&all[1])).await, News::After(all[2..].to_vec()));
+        assert_eq!(after(Place::after(&all[3])).await, News::After(vec![]));
+
+        // Of a database that has been replaced: another entry stands there, or none yet.
+        let other = Revocation { key: "other".into(), ..all[1].clone() };
+        assert_eq!(after(Place::after(&other)).await, News::OtherHistory);
+        assert_eq!(after(Place::after(&revocation(5, Kind::User))).await, News::OtherHistory);
+
+        write(&store, |tx| revocations::forget_expired(tx, at(1_000))).await.unwrap();
+        assert_eq!(after(Place::after(&all[2])).await, News::Forgotten);
+        // Nothing came after the last one, however long ago that was.
+        assert_eq!(after(Place::after(&all[3])).await, News::After(vec![]));
+        assert_eq!(after(Place::BEGINNING).await, News::After(all[3..].to_vec()));
     }
 }
