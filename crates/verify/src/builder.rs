@@ -8,6 +8,9 @@ use munjigi_token::{Algorithm, KeySet, VerifyingKey};
 
 use crate::cache::TokenCache;
 use crate::clock::Clock;
+use crate::feed::Feed;
+#[cfg(feature = "remote")]
+use crate::feed::{Credentials, Follower, Known, Pace, Revocations, Source, Work};
 use crate::keys::Keys;
 use crate::metadata::ResourceMetadata;
 use crate::possession::{Dpop, Possession};
@@ -37,7 +40,21 @@ pub struct Builder {
     scopes_supported: Vec<String>,
     dpop: Dpop,
     public_url: Option<String>,
+    #[cfg(feature = "remote")]
+    revocations: Revocations,
+    #[cfg(feature = "remote")]
+    credentials: Option<Credentials>,
+    #[cfg(feature = "remote")]
+    most_revocations: usize,
 }
+
+/// How many revocations are held, unless said otherwise.
+#[cfg(feature = "remote")]
+const MOST_REVOCATIONS: usize = 100_000;
+/// What a strict verifier may be told to bear.
+#[cfg(feature = "remote")]
+const STALENESS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(5)..=Duration::from_secs(3_600);
 
 /// Why a verifier cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +78,12 @@ pub enum BuildError {
     /// Proofs of possession name a URL, and nobody said which is ours.
     #[error("DPoP needs public_url, the http or https URL of this API as its clients know it")]
     PublicUrl,
+    /// The feed of revocations is for clients that are known.
+    #[error("following revocations needs client_credentials with the scope revocations:read")]
+    Credentials,
+    /// Shorter, it would refuse whenever the issuer takes a breath; longer, it is not strict.
+    #[error("the staleness that a strict verifier bears is 5 seconds to an hour")]
+    Staleness,
     /// The TLS library refused its own defaults.
     #[error("the HTTP client cannot be set up")]
     HttpClient,
@@ -83,7 +106,41 @@ impl Builder {
             scopes_supported: Vec::new(),
             dpop: Dpop::Off,
             public_url: None,
+            #[cfg(feature = "remote")]
+            revocations: Revocations::Off,
+            #[cfg(feature = "remote")]
+            credentials: None,
+            #[cfg(feature = "remote")]
+            most_revocations: MOST_REVOCATIONS,
         }
+    }
+
+    /// Whether the issuer's revocations are followed, so that a token that was revoked is refused
+    /// within a moment instead of when it expires: not at all unless said otherwise. Needs
+    /// [`Builder::client_credentials`]. One task follows, for the verifier and all its clones; it
+    /// starts here, or with the first token where there is no runtime yet.
+    #[cfg(feature = "remote")]
+    pub fn revocations(mut self, mode: Revocations) -> Self {
+        self.revocations = mode;
+        self
+    }
+
+    /// The client that this API is to the issuer, with the grant `client_credentials` and the scope
+    /// `revocations:read`: only such a client may follow what is revoked.
+    #[cfg(feature = "remote")]
+    pub fn client_credentials(mut self, client_id: &str, client_secret: &str) -> Self {
+        let (client_id, client_secret) = (client_id.to_owned(), client_secret.to_owned());
+        self.credentials = Some(Credentials { client_id, client_secret });
+        self
+    }
+
+    /// How many revocations are held at most, at about 200 bytes each: 100,000 unless said
+    /// otherwise. Where there are more, a strict verifier refuses everything until there is room
+    /// again, and another one goes by those that it has.
+    #[cfg(feature = "remote")]
+    pub fn most_revocations(mut self, most: usize) -> Self {
+        self.most_revocations = most;
+        self
     }
 
     /// How far the issuer's clock and ours may be apart: 30 s unless said otherwise, at most 5 min.
@@ -162,7 +219,7 @@ impl Builder {
     }
 
     /// The verifier. It does not need the issuer to be up.
-    pub fn build(self) -> Result<Verifier, BuildError> {
+    pub fn build(mut self) -> Result<Verifier, BuildError> {
         let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !"{}\"\\".contains(c);
         if self.audience.is_empty() || !self.audience.chars().all(is_plain) {
             return Err(BuildError::Audience);
@@ -180,7 +237,8 @@ impl Builder {
         if self.dpop != Dpop::Off && !self.public_url.as_ref().is_some_and(is_url) {
             return Err(BuildError::PublicUrl);
         }
-        let shared_secret = self.shared_secret.transpose().map_err(|_| BuildError::SharedSecret)?;
+        let shared_secret = self.shared_secret.take().transpose();
+        let shared_secret = shared_secret.map_err(|_| BuildError::SharedSecret)?;
         if self.algorithms.contains(&Algorithm::Hs256) && shared_secret.is_none() {
             return Err(BuildError::SharedSecret);
         }
@@ -191,10 +249,17 @@ impl Builder {
             self.resource_name.as_deref(),
             &self.scopes_supported,
         );
-        let keys = match self.keys {
+        let keys = match self.keys.take() {
             Some(keys) => Keys::handed_in(keys),
             None => fetched_from(&self.issuer, &self.clock)?,
         };
+        #[cfg(feature = "remote")]
+        let feed = match self.revocations {
+            Revocations::Off => Feed::off(),
+            _ => self.followed(&keys)?,
+        };
+        #[cfg(not(feature = "remote"))]
+        let feed = Feed::off();
         let audience =
             if self.any_audience { Audience::Any } else { Audience::Only(self.audience) };
         Ok(Verifier::from_state(State {
@@ -208,10 +273,34 @@ impl Builder {
             clock: self.clock,
             resource_metadata: self.resource_metadata.map(Arc::from),
             metadata,
-            revocations: Arc::default(),
+            feed,
             counters: Default::default(),
             possession: Possession::new(self.dpop, self.public_url),
         }))
+    }
+}
+
+#[cfg(feature = "remote")]
+impl Builder {
+    fn followed(&self, keys: &Keys) -> Result<Feed, BuildError> {
+        let mode = self.revocations;
+        if let Revocations::Strict { max_staleness } = mode
+            && !STALENESS.contains(&max_staleness)
+        {
+            return Err(BuildError::Staleness);
+        }
+        let credentials = self.credentials.clone().ok_or(BuildError::Credentials)?;
+        let known = Arc::new(Known::new(Arc::default()));
+        let follower = Follower::new(Work {
+            source: Source::new(&self.issuer, credentials, self.clock.clone())?,
+            known: Arc::clone(&known),
+            keys: keys.clone(),
+            clock: self.clock.clone(),
+            pace: Pace::of(mode),
+            most: self.most_revocations,
+        });
+        follower.start();
+        Ok(Feed::followed(mode, known, follower))
     }
 }
 

@@ -33,6 +33,7 @@ mod builder;
 mod cache;
 mod clock;
 mod extract;
+mod feed;
 mod keys;
 mod layer;
 mod metadata;
@@ -50,12 +51,13 @@ pub use bearer::RequestId;
 pub use builder::{BuildError, Builder};
 pub use clock::Clock;
 pub use extract::{Anyone, Caller, MaybeCaller, Refused, Required};
+pub use feed::Revocations;
 pub use layer::{AuthLayer, Guarded, RequireLayer};
 pub use possession::Dpop;
 pub use principal::Principal;
 pub use refusal::Refusal;
 pub use requirement::{Requirement, any_role, permission, role, scope};
-pub use revocation::{RevocationKind, Revocations};
+pub use revocation::{RevocationKind, RevocationSet};
 pub use verifier::{Status, Verifier};
 
 /// The crate of the tokens themselves: its types stand in this one's interface.

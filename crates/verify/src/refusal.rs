@@ -60,6 +60,12 @@ pub enum Refusal {
         /// When to ask again.
         retry_after_seconds: u32,
     },
+    /// A strict verifier does not know what is revoked: nobody can say whether the token holds.
+    #[error("what is revoked cannot be known at the moment")]
+    RevocationsUnavailable {
+        /// When to ask again.
+        retry_after_seconds: u32,
+    },
     /// The route is guarded but no verifier was installed above it.
     #[error("this server is set up wrongly")]
     NoVerifier,
@@ -70,7 +76,7 @@ impl Refusal {
     /// not hold, that of [`ProofError::code`] for a proof that does not, else one of
     /// `no_credentials`, `invalid_request`, `revoked`, `sender_constrained`, `wrong_proof_key`,
     /// `proof_replayed`, `not_bound`, `overloaded`, `insufficient_scope`, `missing_role`,
-    /// `missing_permission`, `keys_unavailable` and `no_verifier`.
+    /// `missing_permission`, `keys_unavailable`, `revocations_unavailable` and `no_verifier`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
@@ -87,8 +93,14 @@ impl Refusal {
             Self::MissingRole(_) => "missing_role",
             Self::MissingPermission(_) => "missing_permission",
             Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::RevocationsUnavailable { .. } => "revocations_unavailable",
             Self::NoVerifier => "no_verifier",
         }
+    }
+
+    /// Whether the same token may hold in a moment.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.status() == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// The status of the answer.
@@ -107,7 +119,9 @@ impl Refusal {
                 StatusCode::FORBIDDEN
             }
             // Not 401: a client would throw a good token away.
-            Self::KeysUnavailable { .. } | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable { .. }
+            | Self::RevocationsUnavailable { .. }
+            | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoVerifier => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -132,7 +146,10 @@ impl Refusal {
             Self::InsufficientScope(_) | Self::MissingRole(_) | Self::MissingPermission(_) => {
                 Some("insufficient_scope")
             }
-            Self::KeysUnavailable { .. } | Self::Overloaded | Self::NoVerifier => return None,
+            Self::KeysUnavailable { .. }
+            | Self::RevocationsUnavailable { .. }
+            | Self::Overloaded
+            | Self::NoVerifier => return None,
         };
         let mut parameters = Vec::new();
         if let Some(error) = error {
@@ -184,7 +201,9 @@ impl Refusal {
         };
         put(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         put(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Self::KeysUnavailable { retry_after_seconds } = self {
+        if let Self::KeysUnavailable { retry_after_seconds }
+        | Self::RevocationsUnavailable { retry_after_seconds } = self
+        {
             put(RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
         }
         let schemes: &[&str] = match dpop {

@@ -57,15 +57,14 @@ impl RevocationKind {
 /// The revocations that a verifier knows of: a token issued before `not_before` for any of the
 /// things that it names is dead.
 ///
-/// Whoever learns of a revocation announces it here. Today that is the program which holds the
-/// verifier: Munjigi's own server does it in the moment of the sign-out. The revocation feed, which
-/// a later release brings, announces into this same set, so that resource servers in other
-/// processes know as much; until then they refuse a revoked token when it expires.
+/// A verifier that follows the issuer's feed ([`Builder::revocations`](crate::Builder::revocations))
+/// fills it by itself. A program that learns of revocations in another way announces them here:
+/// Munjigi's own server does so in the moment of the sign-out.
 ///
 /// The set is as large as what was revoked within the life of one access token: every entry says
-/// until when it matters, and [`Revocations::forget_expired`] drops it then.
+/// until when it matters, and [`RevocationSet::forget_expired`] drops it then.
 #[derive(Debug, Default)]
-pub struct Revocations {
+pub struct RevocationSet {
     /// Asked first, so that an empty set costs one load.
     entries: AtomicUsize,
     by_name: RwLock<Table>,
@@ -76,6 +75,8 @@ pub struct Revocations {
 struct Table {
     hasher: RandomState,
     names: HashMap<u64, Vec<Entry>>,
+    /// No entry is over before that; so nothing has to be looked through before it.
+    first_over: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,29 +87,49 @@ struct Entry {
     until: i64,
 }
 
-impl Revocations {
+impl RevocationSet {
     /// Takes a revocation in. Announced twice, the stricter of each time counts.
     ///
     /// `not_before` is in Unix seconds and is compared with `iat`; from `until`, in Unix
     /// milliseconds, no token that it could kill is alive.
     pub fn announce(&self, kind: RevocationKind, key: &str, not_before: i64, until: i64) {
+        self.announce_within(usize::MAX, (kind, key), (not_before, until));
+    }
+
+    /// The same, if there are not as many already; says whether it was taken in. What is there
+    /// already may always become stricter.
+    pub(crate) fn announce_within(
+        &self,
+        most: usize,
+        (kind, key): (RevocationKind, &str),
+        (not_before, until): (i64, i64),
+    ) -> bool {
         let mut table = self.write();
+        let has_room = self.len() < most;
         let name = table.name(kind, key);
-        let entries = table.names.entry(name).or_default();
-        match entries.iter_mut().find(|entry| entry.is(kind, key)) {
-            Some(entry) => {
-                entry.not_before = entry.not_before.max(not_before);
-                entry.until = entry.until.max(until);
-            }
-            None => {
-                entries.push(Entry { kind, key: key.into(), not_before, until });
-                self.entries.fetch_add(1, Ordering::Release);
-            }
+        let known = table
+            .names
+            .get_mut(&name)
+            .and_then(|entries| entries.iter_mut().find(|entry| entry.is(kind, key)));
+        if let Some(entry) = known {
+            entry.not_before = entry.not_before.max(not_before);
+            entry.until = entry.until.max(until);
+            return true;
         }
+        if has_room {
+            let entry = Entry { kind, key: key.into(), not_before, until };
+            table.names.entry(name).or_insert_with(|| Vec::with_capacity(1)).push(entry);
+            table.first_over = Some(table.first_over.map_or(until, |first| first.min(until)));
+            self.entries.fetch_add(1, Ordering::Release);
+        }
+        has_room
     }
 
     /// Drops what matters no longer at `now`, in Unix milliseconds; returns how many.
     pub fn forget_expired(&self, now: i64) -> usize {
+        if self.read().first_over.is_none_or(|first| now < first) {
+            return 0;
+        }
         let mut table = self.write();
         let before = self.len();
         table.names.retain(|_, entries| {
@@ -116,6 +137,7 @@ impl Revocations {
             !entries.is_empty()
         });
         let left = table.names.values().map(Vec::len).sum();
+        table.first_over = table.names.values().flatten().map(|entry| entry.until).min();
         self.entries.store(left, Ordering::Release);
         before.saturating_sub(left)
     }
@@ -182,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_stricter_of_two_announcements_counts() {
-        let set = Revocations::default();
+        let set = RevocationSet::default();
         set.announce(RevocationKind::User, "u", 100, 5_000);
         set.announce(RevocationKind::User, "u", 90, 9_000);
         assert_eq!(set.not_before(RevocationKind::User, "u"), Some(100));
@@ -195,11 +217,27 @@ mod tests {
 
     #[test]
     fn a_key_of_one_kind_says_nothing_about_another() {
-        let set = Revocations::default();
+        let set = RevocationSet::default();
         set.announce(RevocationKind::Session, "same", 100, 5_000);
         assert_eq!(set.not_before(RevocationKind::Grant, "same"), None);
         assert_eq!(set.not_before(RevocationKind::Session, "other"), None);
         assert_eq!(set.not_before(RevocationKind::Session, "same"), Some(100));
+    }
+
+    #[test]
+    fn a_full_set_takes_in_nothing_new_until_something_is_over() {
+        let set = RevocationSet::default();
+        let announce =
+            |key: &str, until| set.announce_within(2, (RevocationKind::Session, key), (100, until));
+        assert!(announce("a", 5_000));
+        assert!(announce("b", 9_000));
+        assert!(!announce("c", 9_000));
+        assert!(announce("b", 10_000), "what is there may become stricter");
+        assert_eq!((set.forget_expired(4_999), set.len()), (0, 2));
+        assert_eq!((set.forget_expired(5_000), set.len()), (1, 1));
+        assert!(announce("c", 9_000));
+        assert_eq!(set.not_before(RevocationKind::Session, "c"), Some(100));
+        assert_eq!((set.forget_expired(9_000), set.forget_expired(10_000)), (1, 1));
     }
 
     #[test]

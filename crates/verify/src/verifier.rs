@@ -14,6 +14,7 @@ use crate::bearer::Presented;
 use crate::builder::Builder;
 use crate::cache::{Mark, TokenCache};
 use crate::clock::Clock;
+use crate::feed::Feed;
 use crate::keys::{Keys, Lack};
 use crate::layer::{AuthLayer, RequireLayer};
 use crate::metadata::ResourceMetadata;
@@ -21,7 +22,7 @@ use crate::possession::{Around, Dpop, Possession};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
 use crate::requirement::Requirement;
-use crate::revocation::Revocations;
+use crate::revocation::RevocationSet;
 
 /// An issuer whose tokens come from further ahead than this has a clock to be looked at.
 const REMARKABLE_SKEW_SECONDS: i64 = 5;
@@ -43,7 +44,7 @@ pub(crate) struct State {
     pub clock: Clock,
     pub resource_metadata: Option<Arc<str>>,
     pub metadata: ResourceMetadata,
-    pub revocations: Arc<Revocations>,
+    pub feed: Feed,
     pub counters: Counters,
     pub possession: Possession,
 }
@@ -64,8 +65,8 @@ pub(crate) struct Counters {
 /// How a verifier is doing, for metrics and readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Whether there are keys that may be used. Before the first token of a verifier that fetches
-    /// its keys there are none.
+    /// Whether there are keys that may be used, and a strict verifier knows what is revoked. Before
+    /// the first token of a verifier that fetches its keys there are none.
     pub is_ready: bool,
     /// How many keys there are.
     pub keys: usize,
@@ -83,6 +84,15 @@ pub struct Status {
     pub cached_tokens: usize,
     /// How many revocations are held.
     pub revocations: usize,
+    /// How old what is known of the issuer's revocations is, at most; `None` for a verifier that
+    /// does not follow them, or has not heard of them yet.
+    pub revocation_staleness: Option<Duration>,
+    /// How many requests for them were answered.
+    pub feed_answers: u64,
+    /// How many were not.
+    pub feed_failures: u64,
+    /// How many were left out, because there were more than may be held.
+    pub dropped_revocations: u64,
 }
 
 impl Verifier {
@@ -184,8 +194,8 @@ impl Verifier {
     }
 
     /// What is dead before it expires. Checked for every token, remembered ones too.
-    pub fn revocations(&self) -> &Revocations {
-        &self.0.revocations
+    pub fn revocations(&self) -> &RevocationSet {
+        self.0.feed.set()
     }
 
     /// The layer that verifies a request's token once.
@@ -211,10 +221,11 @@ impl Verifier {
             cache_hits: counters.hits.load(Ordering::Relaxed),
             cache_misses: counters.misses.load(Ordering::Relaxed),
             cached_tokens: self.0.cache.len(),
-            revocations: self.0.revocations.len(),
             ..Status::default()
         };
-        self.0.keys.report(self.0.clock.unix_millis(), &mut status);
+        let now = self.0.clock.unix_millis();
+        self.0.keys.report(now, &mut status);
+        self.0.feed.report(now, &mut status);
         status
     }
 
@@ -253,7 +264,8 @@ impl Verifier {
         }
         self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
         let outcome = self.still_holds(remembered.principal, now);
-        if outcome.is_err() {
+        // A token of which it is not known whether it was revoked may turn out to be good.
+        if outcome.as_ref().is_err_and(|refusal| !refusal.is_passing()) {
             self.0.cache.forget(mark);
         }
         Some(outcome)
@@ -261,10 +273,12 @@ impl Verifier {
 
     fn still_holds(&self, principal: Arc<Principal>, now: i64) -> Result<Arc<Principal>, Refusal> {
         self.check_expiry(principal.exp(), now)?;
-        match self.0.revocations.killer_of(&principal) {
-            Some(kind) => Err(Refusal::Revoked(kind)),
-            None => Ok(principal),
+        // First what is known: a token that is known to be dead is refused for good.
+        if let Some(kind) = self.0.feed.set().killer_of(&principal) {
+            return Err(Refusal::Revoked(kind));
         }
+        self.0.feed.check(now)?;
+        Ok(principal)
     }
 
     fn parse<'t>(&self, token: &'t str) -> Result<Unverified<'t>, Refusal> {

@@ -59,10 +59,10 @@ pub(crate) struct Source {
 impl Source {
     pub fn new(issuer: &str) -> Result<Self, BuildError> {
         let uri: Uri = issuer.parse().map_err(|_| BuildError::Issuer)?;
-        if !is_trusted_transport(&uri) || uri.query().is_some() {
+        if !is_usable_issuer(issuer) {
             return Err(BuildError::Issuer);
         }
-        let http = client().map_err(|_| BuildError::HttpClient)?;
+        let http = new_client().map_err(|_| BuildError::HttpClient)?;
         let jwks_uri = Mutex::new(None);
         Ok(Self { issuer: issuer.to_owned(), issuer_uri: uri, http, jwks_uri })
     }
@@ -123,19 +123,34 @@ impl Source {
             let status = response.status().as_u16();
             return Err(FetchError::Status { url: url.to_owned(), status });
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len().saturating_add(chunk.len()) > MAX_DOCUMENT {
-                return Err(FetchError::TooLarge { url: url.to_owned() });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((body, std::mem::take(response.headers_mut())))
+        let headers = std::mem::take(response.headers_mut());
+        Ok((read_whole(response, url).await?, headers))
     }
 }
 
+/// Whether anything is fetched from this issuer at all.
+pub(crate) fn is_usable_issuer(issuer: &str) -> bool {
+    let uri = issuer.parse::<Uri>();
+    uri.is_ok_and(|uri| is_trusted_transport(&uri) && uri.query().is_none())
+}
+
+/// The body of an answer, if it is not too large.
+pub(crate) async fn read_whole(
+    mut response: reqwest::Response,
+    url: &str,
+) -> Result<Vec<u8>, FetchError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len().saturating_add(chunk.len()) > MAX_DOCUMENT {
+            return Err(FetchError::TooLarge { url: url.to_owned() });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the guarded client of this crate")]
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn new_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .timeout(TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())

@@ -16,7 +16,7 @@ use munjigi_token::KeySet;
 use crate::verifier::Status;
 
 #[cfg(feature = "remote")]
-pub(crate) use fetch::Source;
+pub(crate) use fetch::{FetchError, Source, is_usable_issuer, new_client, read_whole};
 #[cfg(feature = "remote")]
 use remote::Remote;
 
@@ -40,7 +40,8 @@ pub(crate) enum Lack {
     Unavailable { retry_after_seconds: u32 },
 }
 
-/// Where a verifier's keys are.
+/// Where a verifier's keys are. Clones are the same keys.
+#[derive(Clone)]
 pub(crate) struct Keys {
     current: Arc<ArcSwap<Snapshot>>,
     #[cfg(feature = "remote")]
