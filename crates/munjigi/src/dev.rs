@@ -18,7 +18,7 @@ use crate::banner;
 use crate::config::hashing_threads;
 use crate::listen::{self, Listening, Loopback};
 use crate::print::{self, Output};
-use crate::serve::{make_rsa_key, told_to_stop};
+use crate::serve::{letting_go, make_rsa_key, told_to_stop};
 use crate::stop::{Code, Stop};
 
 /// Where data is kept.
@@ -69,7 +69,7 @@ pub async fn run(args: DevArgs, output: Output) -> Result<(), Stop> {
     }
     make_rsa_key(&app);
 
-    server::serve(listening.listeners, router, stop).await;
+    server::serve(listening.listeners, router, letting_go(&app, stop)).await;
 
     app.store.clone().close().await;
     Ok(())

@@ -38,11 +38,20 @@ pub async fn run(args: ServeArgs) -> Result<(), Stop> {
         tracing::info!("nobody has an account yet; `munjigi users create` makes the first one");
     }
 
-    serve::serve(vec![listener], router(&app), stop).await;
+    serve::serve(vec![listener], router(&app), letting_go(&app, stop)).await;
 
     tracing::info!("stopped");
     app.store.clone().close().await;
     Ok(())
+}
+
+/// The same end, at which whoever waits for revocations is let go, so that nobody waits for them.
+pub fn letting_go(app: &App, stop: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let app = app.clone();
+    async move {
+        stop.await;
+        app.release_followers();
+    }
 }
 
 /// Makes the key of ID tokens after the server answers already: it takes a while.

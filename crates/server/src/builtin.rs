@@ -22,6 +22,8 @@ pub const CLIENTS_WRITE: &str = "clients:write";
 pub const APIS_READ: &str = "apis:read";
 /// Change APIs.
 pub const APIS_WRITE: &str = "apis:write";
+/// Follow what is revoked: for APIs, whose clients have it as a scope.
+pub const REVOCATIONS_READ: &str = "revocations:read";
 /// See figures about the whole server.
 pub const STATS_READ: &str = "stats:read";
 
@@ -36,6 +38,7 @@ pub const PERMISSIONS: &[&str] = &[
     CLIENTS_WRITE,
     APIS_READ,
     APIS_WRITE,
+    REVOCATIONS_READ,
     STATS_READ,
 ];
 

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use munjigi_core::access::{Role, RoleName};
 use munjigi_core::account::{Email, Password, Username};
 use munjigi_core::audit::{Event, Kind};
-use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::Api;
 use munjigi_core::oauth::client::{
     AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash, hash_secret,
@@ -22,7 +21,8 @@ use munjigi_token::{Algorithm, base64url};
 
 use crate::accounts::{NewAccount, new_user};
 use crate::app::App;
-use crate::builtin::ADMIN_SCOPE;
+use crate::builtin::{ADMIN_SCOPE, REVOCATIONS_READ};
+use crate::dev_walk::{CLIENT, REDIRECT};
 use crate::failure::Failure;
 use crate::random;
 use crate::registry::{say_changes, show_client};
@@ -31,6 +31,9 @@ use crate::snapshot::SELF_AUDIENCE;
 
 /// The API of `examples/planner`.
 pub const PLANNER_AUDIENCE: &str = "http://localhost:8001";
+
+/// Whom the planner is to this server when it follows what is revoked.
+pub const PLANNER_CLIENT: &str = "planner";
 
 /// Somebody to sign in as.
 #[derive(Clone, Copy, Debug)]
@@ -76,12 +79,12 @@ pub struct DemoClient {
 
 const SCOPE: &str = "openid profile email roles offline_access events:read events:write";
 
-/// Every client there is. The confidential one's secret follows from the server's own root
-/// secret, so that it can be told at every start and stands nowhere.
+/// Every client there is. The secrets follow from the server's own root secret, so that they can
+/// be told at every start and stand nowhere.
 pub fn demo_clients(app: &App) -> Result<Vec<DemoClient>, Failure> {
     use GrantType::{AuthorizationCode, ClientCredentials, Password, RefreshToken};
     let issuer = &app.config.issuer;
-    let swagger = format!("{issuer}{DOCS_REDIRECT}");
+    let (swagger, home) = (format!("{issuer}{DOCS_REDIRECT}"), format!("{issuer}{REDIRECT}"));
     let spa = ["http://localhost:3000/callback", "http://localhost:5173/callback"];
     let web = ["http://localhost:3000/callback", "http://localhost:8080/callback"];
     let mut demo = vec![
@@ -113,26 +116,41 @@ pub fn demo_clients(app: &App) -> Result<Vec<DemoClient>, Failure> {
             &[AuthorizationCode, Password, RefreshToken],
             &[&swagger],
         )?,
+        demo_client(app, PLANNER_CLIENT, "Demo API", &[ClientCredentials], &[])?,
+        demo_client(app, CLIENT, "Development home", &[AuthorizationCode], &[&home])?,
     ];
     for DemoClient { client, secret } in &mut demo {
         match client.id.as_str() {
-            "web" => {
-                let derived = app.snapshot().keys.derive("demo client web");
-                let text = format!("mj_cs_{}", base64url::encode(derived.as_slice()));
-                let hash = hash_secret(&client.id, &text);
-                client.auth_method = AuthMethod::ClientSecretBasic;
-                client.secrets = vec![SecretHash { hash, expires_at: None }];
-                *secret = Some(Secret::new(text));
+            "web" => *secret = Some(give_secret(app, client)),
+            // The planner as a client of ours: all that it may is to follow what is revoked.
+            PLANNER_CLIENT => {
+                *secret = Some(give_secret(app, client));
+                client.scope = REVOCATIONS_READ.parse().map_err(|_| Failure::Damaged("scope"))?;
+                client.audiences = vec![SELF_AUDIENCE.to_owned()];
             }
             "first-party" | "swagger" => {
                 client.party = Party::First;
                 let admin = ADMIN_SCOPE.parse().map_err(|_| Failure::Damaged("scope"))?;
                 client.scope = client.scope.with(&admin);
             }
+            CLIENT => {
+                client.party = Party::First;
+                client.audiences = vec![SELF_AUDIENCE.to_owned()];
+            }
             _ => {}
         }
     }
     Ok(demo)
+}
+
+/// Gives a client the secret that follows from the server's own.
+fn give_secret(app: &App, client: &mut Client) -> Secret {
+    let derived = app.snapshot().keys.derive(&format!("demo client {}", client.id));
+    let text = format!("mj_cs_{}", base64url::encode(derived.as_slice()));
+    let hash = hash_secret(&client.id, &text);
+    client.auth_method = AuthMethod::ClientSecretBasic;
+    client.secrets = vec![SecretHash { hash, expires_at: None }];
+    Secret::new(text)
 }
 
 fn demo_client(
@@ -172,13 +190,12 @@ const DEV: &str = "\"dev\"";
 /// Where the pages under `/docs` take codes, below the issuer.
 const DOCS_REDIRECT: &str = "/docs/oauth2-redirect.html";
 
-/// Lets the client of the pages under `/docs` follow the issuer: `dev` may listen elsewhere than
-/// when its data was made. Data that was made before it was marked as `dev`'s is marked now.
+/// The clients that live inside the server, with where they take codes, below the issuer.
+const INSIDE: [(&str, &str); 2] = [("swagger", DOCS_REDIRECT), (CLIENT, REDIRECT)];
+
+/// Lets the clients inside follow the issuer: `dev` may listen elsewhere than when its data was
+/// made. Data that was made before it was marked as `dev`'s is marked now.
 async fn follow_issuer(app: &App) -> Result<(), Failure> {
-    let here = app.config.issuer.clone() + DOCS_REDIRECT;
-    let here = RedirectUri::parse(&here).map_err(|_| Failure::Damaged("demo redirect URI"))?;
-    let id: ClientId = "swagger".parse().map_err(|_| Failure::Damaged("demo client"))?;
-    let event = app.system_event(Kind::ClientUpdated)?.client(id.clone());
     let (now, marked) = (app.clock.now(), app.system_event(Kind::SettingChanged)?);
     let marked = marked.with("setting", MODE).with("to", "dev");
     let written = app.store.write(move |tx| {
@@ -189,23 +206,39 @@ async fn follow_issuer(app: &App) -> Result<(), Failure> {
         Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(marked.clone()))))
     });
     written.await?;
+    for DemoClient { client, .. } in demo_clients(app)? {
+        let inside = INSIDE.iter().find(|(id, _)| *id == client.id.as_str());
+        if let Some((_, redirect)) = inside {
+            follow_with(app, client, redirect).await?;
+        }
+    }
+    app.reload().await
+}
+
+/// Lets one client follow; data of before there was such a client gets it now.
+async fn follow_with(app: &App, demo: Client, redirect: &'static str) -> Result<(), Failure> {
+    let id = demo.id.clone();
+    let created = app.system_event(Kind::ClientCreated)?.client(id.clone());
+    let updated = app.system_event(Kind::ClientUpdated)?.client(id.clone());
     let written = app.store.write(move |tx| {
-        let Some(client) = clients::find(tx, &id)? else { return Ok(Committed::nothing(())) };
-        if client.redirect_uris.contains(&here) {
+        let Some(client) = clients::find(tx, &id)? else {
+            clients::insert(tx, &demo)?;
+            return Ok(Committed::new((), Audit::Record(Box::new(created.clone()))));
+        };
+        if demo.redirect_uris.iter().all(|here| client.redirect_uris.contains(here)) {
             return Ok(Committed::nothing(()));
         }
         let before = show_client(&client);
         let others = client.redirect_uris.into_iter();
         // What somebody added by hand stays.
-        let others = others.filter(|uri| !uri.as_str().ends_with(DOCS_REDIRECT));
-        let redirect_uris = [here.clone()].into_iter().chain(others).collect();
+        let others = others.filter(|uri| !uri.as_str().ends_with(redirect));
+        let redirect_uris = demo.redirect_uris.iter().cloned().chain(others).collect();
         let client = Client { redirect_uris, ..client };
         clients::update(tx, &client)?;
-        let event = say_changes(event.clone(), &before, &show_client(&client));
+        let event = say_changes(updated.clone(), &before, &show_client(&client));
         Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event))))
     });
-    written.await?;
-    app.reload().await
+    Ok(written.await?)
 }
 
 /// Writes the demo data into a database that has none yet.
