@@ -23,9 +23,9 @@ use rust::RustFile;
 /// A rule that tidy holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rule {
-    /// `token` and `core` name no runtime, HTTP or database crate.
+    /// `token`, `audit` and `core` name no runtime, HTTP or database crate.
     Pure,
-    /// The crates depend on each other in one direction; `verify` on `token` alone.
+    /// The crates depend on each other in one direction; `audit` on none of them.
     OneWay,
     /// Only `store` contains SQL.
     Sql,

@@ -40,7 +40,7 @@ fn names_crate(name: &str, crates: &[&str]) -> bool {
 }
 
 fn pure(file: &RustFile<'_>, findings: &mut Vec<Finding>) {
-    if !file.source.is_under(&["crates/token/", "crates/core/"]) {
+    if !file.source.is_under(&["crates/audit/", "crates/token/", "crates/core/"]) {
         return;
     }
     for path in &file.tokens.paths {

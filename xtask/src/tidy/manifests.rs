@@ -37,12 +37,16 @@ pub(super) const DRIVERS: [&str; 9] = [
 ];
 
 /// Who may depend on whom, inside the workspace. The binary and the chores may depend on anything.
-const ONE_WAY: [(&str, &[&str]); 5] = [
+const ONE_WAY: [(&str, &[&str]); 6] = [
     ("token", &[]),
+    ("audit", &[]),
     ("core", &["munjigi-token"]),
     ("store", &["munjigi-core", "munjigi-token"]),
     ("verify", &["munjigi-token"]),
-    ("server", &["munjigi-core", "munjigi-store", "munjigi-token", "munjigi-verify"]),
+    (
+        "server",
+        &["munjigi-audit", "munjigi-core", "munjigi-store", "munjigi-token", "munjigi-verify"],
+    ),
 ];
 
 /// Holds the rules over one `Cargo.toml`.
@@ -61,7 +65,7 @@ pub(super) fn check(source: &Source, findings: &mut Vec<Finding>) {
         let mut find = |rule, what: String| {
             findings.push(Finding::at(rule, &source.path, line, what));
         };
-        let is_pure = matches!(name, Some("token" | "core"));
+        let is_pure = matches!(name, Some("audit" | "token" | "core"));
         if is_pure && IMPURE.contains(&dependency.as_str()) {
             find(Rule::Pure, format!("a pure crate does not depend on {dependency}"));
         }
