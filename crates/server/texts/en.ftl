@@ -52,6 +52,11 @@ login-password-title = Enter your password
 login-other = Not you?
 login-button = Sign in
 login-forgot = Forgot your password?
+select-title = Which account?
+select-client = Choose an account to continue to { $client }
+select-account = Choose an account to continue
+select-button = Continue as { $name }
+select-other = Use another account
 
 # Making an account
 sign-up-title = Create an account
@@ -308,6 +313,7 @@ claim-roles = what the person is
 claim-groups = which groups the person is in
 claim-permissions = what the person may do
 claim-sid = the session that it belongs to; it ends with it
+claim-gid = the permission that it was issued on: revoked with it, all of its tokens are over
 claim-auth-time = when the person last proved who they are
 claim-acr = how surely
 claim-amr = by what means

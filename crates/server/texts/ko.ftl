@@ -48,6 +48,11 @@ login-password-title = 비밀번호를 입력해 주세요
 login-other = 다른 계정 쓰기
 login-button = 로그인하기
 login-forgot = 비밀번호를 잊었나요?
+select-title = 어느 계정으로 계속할까요?
+select-client = { $client } 앱으로 계속 갈 계정을 골라 주세요.
+select-account = 계속 쓸 계정을 골라 주세요.
+select-button = { $name } 계정으로 계속하기
+select-other = 다른 계정 쓰기
 
 # Making an account
 sign-up-title = 계정 만들기
@@ -288,6 +293,7 @@ claim-roles = 그 사람이 맡은 역할
 claim-groups = 그 사람이 속한 그룹
 claim-permissions = 그 사람이 할 수 있는 일
 claim-sid = 속한 세션. 세션이 끝나면 함께 끝나요
+claim-gid = 토큰의 바탕이 된 허가. 철회하면 이 허가로 발급한 토큰이 모두 끝나요
 claim-auth-time = 마지막으로 본인을 확인한 시각
 claim-acr = 얼마나 확실하게 확인했는지
 claim-amr = 어떤 방법으로 확인했는지

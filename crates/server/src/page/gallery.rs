@@ -23,7 +23,7 @@ use crate::page::field::Complaint;
 use crate::page::form_post::FormPost;
 use crate::page::frame::Frame;
 use crate::page::locale::Locale;
-use crate::page::login::{Destination, LoginIdentifier, LoginPassword};
+use crate::page::login::{Destination, LoginIdentifier, LoginPassword, LoginSelect, Present};
 use crate::page::outcome::{Done, OutcomePage};
 use crate::page::recover::{NewPassword, Recover};
 use crate::page::redirect_difference::RedirectDifference;
@@ -93,6 +93,8 @@ fn signing_in(cast: &Cast<'_>, shown: &mut Shown) {
     add(shown, "login-password", &LoginPassword::new(cast.frame(), cast.to(), name, vec![]));
     add(shown, "login-wrong", &LoginPassword::new(cast.frame(), cast.to(), name, wrong));
     add(shown, "login-again", &LoginPassword::again(cast.frame(), cast.to(), name, vec![]));
+    let present = Present { name: Some(cast.name), email: cast.email, session: "019a" };
+    add(shown, "login-select", &LoginSelect::new(cast.frame(), cast.to(), present));
     let empty = TypedAccount::default();
     add(shown, "sign-up", &SignUp::new(cast.frame(), cast.to(), empty, vec![]));
     add(shown, "sign-up-wrong", &SignUp::new(cast.frame(), cast.to(), typed, taken));

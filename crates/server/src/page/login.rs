@@ -69,7 +69,26 @@ pub struct LoginPassword {
     pub recover: Option<String>,
 }
 
-views!(LoginIdentifier, LoginPassword);
+/// `/login/select`: as whom (`prompt=select_account`). Sends `session`, and `action=continue` or
+/// `action=other`, to `/login/select?flow=…`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "login_select.html")]
+pub struct LoginSelect {
+    /// What stands around it.
+    pub frame: Frame,
+    /// For which application.
+    pub sentence: String,
+    /// The address of who is signed in, which tells two accounts of one person apart.
+    pub email: String,
+    /// Which session the page speaks of: another one may begin in the same browser meanwhile.
+    pub session: String,
+    /// What stands on the button that goes on with it.
+    pub button: String,
+    /// Where the form goes.
+    pub action: String,
+}
+
+views!(LoginIdentifier, LoginPassword, LoginSelect);
 
 impl LoginIdentifier {
     /// `typed` is what came before, or the `login_hint`.
@@ -82,6 +101,36 @@ impl LoginIdentifier {
             sentence: to.sentence(&frame),
             form: FormView::new(action, fields, complaints),
             sign_up: to.has_sign_up.then_some(sign_up),
+            frame,
+        }
+    }
+}
+
+/// Who is signed in with a browser, for the page that asks whether to go on as them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Present<'p> {
+    /// What they want to be called.
+    pub name: Option<&'p str>,
+    /// Their address.
+    pub email: &'p str,
+    /// The id of their session.
+    pub session: &'p str,
+}
+
+impl LoginSelect {
+    /// The page for who is signed in.
+    pub fn new(frame: Frame, to: Destination<'_>, present: Present<'_>) -> Self {
+        let frame = to.frame(frame);
+        let name = present.name.unwrap_or(present.email);
+        Self {
+            sentence: match to.client {
+                Some(client) => frame.text_with("select-client", "client", client),
+                None => frame.text("select-account"),
+            },
+            email: present.email.to_owned(),
+            session: present.session.to_owned(),
+            button: frame.text_with("select-button", "name", name),
+            action: frame.path_with("/login/select", "flow", to.flow),
             frame,
         }
     }

@@ -302,6 +302,8 @@ async fn somebody_else_signs_in_with_the_same_browser_as_themselves() {
     let minji = claims(&browser.redeem(&first).await.expect(200).text("/id_token"));
     browser.app.advance(2);
     let answer = browser.open(&request(&[("prompt", Some("select_account"))])).await;
+    let page = answer.location().unwrap();
+    let answer = browser.send(&page, &[("action", "other")]).await;
     let answer = browser.sign_in(answer, JUN).await;
     let answer = browser.follow_to_client(answer, "allow").await;
     let code = answer.brings("code").unwrap();

@@ -6,6 +6,7 @@ pub mod consent;
 pub mod device;
 pub mod login;
 pub mod recover;
+pub mod select;
 pub mod sign_up;
 pub mod verify;
 
