@@ -14,7 +14,7 @@ use munjigi_store::{
 use crate::app::App;
 use crate::failure::Failure;
 use crate::flow::FLOW_TTL;
-use crate::outbox;
+use crate::{outbox, sequencer};
 use crate::registration;
 
 /// How often.
@@ -35,6 +35,7 @@ const KEEP_LINKS: Span = Span::from_days(7);
 pub fn start(app: &App) {
     app.follow();
     outbox::start(app);
+    sequencer::start(app);
     let weak = app.downgrade();
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
@@ -72,7 +73,7 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let codes = codes::forget_expired(tx, now, AT_A_TIME)?;
             let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
             let devices = devices::forget_expired(tx, now.minus(KEEP_DEVICES), AT_A_TIME)?;
-            // While a person is on their way, it has to be known whether their request had its code.
+            // While a person is on their way, it counts whether their request had its code.
             let pushed = pushed_requests::forget_expired(tx, now.minus(FLOW_TTL), AT_A_TIME)?;
             let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
             let tokens = registration_tokens::forget_expired(tx, now, AT_A_TIME)?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::routing::get;
 use http::Method;
+use munjigi_core::audit::Kind;
 use munjigi_core::oauth::assertion::ASSERTION_TYPE;
 use munjigi_store::audit::{self, AuditFilter};
 use munjigi_store::each_backend;
@@ -100,12 +101,12 @@ async fn reasons(app: &TestApp) -> Vec<String> {
     let page = Page::first(20);
     let filter = AuditFilter::default();
     let listed = app.app.store.read(move |tx| audit::list(tx, &page, &filter)).await.unwrap();
-    let refused = listed.items.into_iter().filter(|it| it.kind.to_string() == "client_refused");
+    let refused = listed.items.into_iter().filter(|it| it.kind == Kind::ClientRefused);
     refused.map(|event| event.detail["reason"].to_string()).collect()
 }
 
-/// `ensure-client-assertion-in-token-endpoint`, `oidcc-ensure-client-assertion-with-iss-aud-succeeds`,
-/// `ensure-client-id-in-token-endpoint`: the client is named by its assertion, and may say it, too.
+/// `oidcc-ensure-client-assertion-with-iss-aud-succeeds`, fapi2
+/// `ensure-client-assertion-in-token-endpoint`, `ensure-client-id-in-token-endpoint`: the client is named by its assertion, and may say it, too.
 #[tokio::test]
 async fn a_client_proves_itself_by_what_it_signs() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256] {
@@ -152,7 +153,8 @@ each_backend! {
 
 /// JW-11 of the attack kit; fapi2 `par-test-array-as-audience-fails` and its siblings,
 /// `ensure-client-assertion-with-exp-is-5-minutes-in-past-fails`, `-with-wrong-aud-fails`,
-/// `-with-no-sub-fails`, `par-ensure-jwt-client-assertions-nbf-over-60-seconds-in-the-future-fails`.
+/// `-with-no-sub-fails`,
+/// `par-ensure-jwt-client-assertions-nbf-over-60-seconds-in-the-future-fails`.
 #[tokio::test]
 async fn an_assertion_says_what_it_has_to_and_nothing_else() {
     let robot = Robot::start(Algorithm::Es256).await;

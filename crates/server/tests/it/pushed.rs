@@ -118,11 +118,11 @@ async fn nothing_beside_the_reference_counts() {
     assert_eq!(answer.brings("state"), None);
     let tokens = redeem(&minji.app, &answer.brings("code").unwrap()).await.expect(200);
     assert_eq!(claims(&tokens.text("/id_token"))["nonce"], "n-1");
-    assert_eq!(tokens.text("/scope"), "openid profile email");
+    assert_eq!(tokens.text("/scope"), "email openid profile");
 }
 
-/// `par-ensure-reused-request-uri-prior-to-auth-completion-succeeds`, `par-attempt-reuse-request_uri`;
-/// PK-05 of the attack kit.
+/// `par-ensure-reused-request-uri-prior-to-auth-completion-succeeds`,
+/// `par-attempt-reuse-request_uri`; PK-05 of the attack kit.
 #[tokio::test]
 async fn a_page_may_be_loaded_again_until_there_is_a_code_and_then_not_any_more() {
     let minji = start().await;
