@@ -1,7 +1,7 @@
 //! Asks an issuer for its revocations, `/api/v1/revocations`, as a client that may (RFC 6749 §4.4).
 //! It must not log a token or a secret, and it does not decide what to do about an answer.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -199,8 +199,9 @@ fn encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            // Writing to a string does not fail.
-            drop(write!(out, "%{byte:02X}"));
+            let digits = [byte >> 4, byte & 15].map(|it| char::from_digit(u32::from(it), 16));
+            out.push('%');
+            out.extend(digits.iter().flatten().map(char::to_ascii_uppercase));
         }
     }
     out

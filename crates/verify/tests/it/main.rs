@@ -11,6 +11,8 @@
 mod cache;
 mod dpop;
 mod extractors;
+mod feed_server;
+mod following;
 mod issuer_server;
 mod production;
 mod remote;
