@@ -9,7 +9,8 @@ use tokio::runtime::Builder;
 use crate::print::Output;
 use crate::stop::{Code, Stop};
 use crate::{
-    apis, clients, completion, config, dev, keys, logs, man, roles, serve, settings, tokens, users,
+    apis, clients, completion, config, dev, keys, logs, man, registration_tokens, roles, serve,
+    settings, tokens, users,
 };
 
 /// 문지기 Munjigi: people sign in, applications get standard tokens, APIs check them by themselves.
@@ -49,6 +50,8 @@ enum Command {
     Users(users::UsersArgs),
     /// Clients: the programs that ask for tokens
     Clients(clients::ClientsArgs),
+    /// Tokens by which clients may register themselves
+    RegistrationTokens(registration_tokens::RegistrationTokensArgs),
     /// Roles: what people may do
     Roles(roles::RolesArgs),
     /// APIs: whom tokens are for
@@ -86,6 +89,7 @@ fn verb(command: Command, output: Output) -> Result<(), Stop> {
         Command::Settings(args) => on_this_thread(settings::run(args, output)),
         Command::Users(args) => on_this_thread(users::run(args, output)),
         Command::Clients(args) => on_this_thread(clients::run(args, output)),
+        Command::RegistrationTokens(args) => on_this_thread(registration_tokens::run(args, output)),
         Command::Roles(args) => on_this_thread(roles::run(args, output)),
         Command::Apis(args) => on_this_thread(apis::run(args, output)),
         Command::Keys(args) => on_this_thread(keys::run(args, output)),

@@ -223,7 +223,8 @@ pub async fn run(args: ClientsArgs, output: Output) -> Result<(), Stop> {
         Verb::List => {
             let clients = operator.list_clients().await?;
             operator.close().await;
-            let columns = ["client_id", "name", "first_party", "grant_types", "disabled_at"];
+            let columns =
+                ["client_id", "name", "first_party", "origin", "grant_types", "disabled_at"];
             return print::list(output, &columns, clients.iter().map(show_client).collect(), None);
         }
         verb => one(&operator, verb).await,

@@ -15,6 +15,7 @@ mod listen;
 mod logs;
 mod man;
 mod print;
+mod registration_tokens;
 mod roles;
 mod secret_input;
 mod serve;

@@ -30,6 +30,9 @@ pub enum Failure {
     /// Something stored is not what it has to be.
     #[error("stored data is damaged: {0}")]
     Damaged(&'static str),
+    /// There are as many of something as there may be.
+    #[error("there are too many {0}")]
+    Full(&'static str),
     /// What mails are sent by cannot be set up.
     #[error("mail: {0}")]
     Mail(String),
@@ -49,7 +52,9 @@ impl Failure {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Store(error) if error.is_retryable() => Severity::Passing,
-            Self::Hashing(HashingError::Overloaded) | Self::NoKey(_) => Severity::Passing,
+            Self::Hashing(HashingError::Overloaded) | Self::NoKey(_) | Self::Full(_) => {
+                Severity::Passing
+            }
             Self::Store(_)
             | Self::Hashing(HashingError::Failed)
             | Self::Random(_)

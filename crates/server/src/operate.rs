@@ -6,6 +6,7 @@
 pub mod apis;
 pub mod clients;
 pub mod keys;
+pub mod registration_tokens;
 pub mod roles;
 pub mod settings;
 pub mod users;

@@ -12,9 +12,11 @@ use munjigi_core::oauth::client::{
 };
 use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::redirect_uri::RedirectUri;
+use munjigi_core::oauth::registration_token::{DEFAULT_TTL, RegistrationToken};
 use munjigi_core::oauth::scope::{IDENTITY_SCOPES, Scope};
+use munjigi_core::oauth::ticket::{Reference, ReferenceKind};
 use munjigi_core::secret::Secret;
-use munjigi_core::time::Timestamp;
+use munjigi_core::time::{Span, Timestamp};
 use serde_json::{Map, Value, json};
 
 use crate::accounts::rfc3339;
@@ -144,6 +146,46 @@ pub fn show_client(client: &Client) -> Value {
         "created_at": rfc3339(client.created_at),
         "disabled_at": client.disabled_at.map(rfc3339),
     })
+}
+
+/// What a token is made with by which clients may register themselves (RFC 7591 §3).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewToken {
+    /// How many registrations it is good for; one when absent.
+    pub registrations: Option<u32>,
+    /// How long it is good; a week when absent.
+    pub ttl: Option<Span>,
+}
+
+impl NewToken {
+    /// The token's row, and the token in clear, which is told once.
+    pub fn token(self, now: Timestamp) -> Result<(RegistrationToken, Secret), NoRandomness> {
+        let reference = Reference::new(ReferenceKind::RegistrationToken, random::bytes()?);
+        let token = RegistrationToken {
+            hash: reference.hash(),
+            created_at: now,
+            expires_at: now.plus(self.ttl.unwrap_or(DEFAULT_TTL)),
+            remaining: self.registrations.unwrap_or(1),
+        };
+        Ok((token, reference.seal()))
+    }
+}
+
+/// A token by which clients may register themselves as it is shown: by the hash that it is known
+/// by, which is good for nothing.
+pub fn show_token(token: &RegistrationToken) -> Value {
+    json!({
+        "id": munjigi_token::base64url::encode(token.hash),
+        "registrations_left": token.remaining,
+        "created_at": rfc3339(token.created_at),
+        "expires_at": rfc3339(token.expires_at),
+    })
+}
+
+/// The hash of a token by the id that [`show_token`] gives it.
+pub fn parse_token_id(text: &str) -> Result<[u8; 32], &'static str> {
+    let hash = munjigi_token::base64url::decode(text).ok();
+    hash.and_then(|hash| hash.try_into().ok()).ok_or("is no id of a registration token")
 }
 
 /// An API as it is shown.

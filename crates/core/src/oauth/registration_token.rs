@@ -9,6 +9,9 @@ pub const MAX_REGISTRATIONS: u32 = 1_000;
 /// The longest that one is good.
 pub const MAX_TTL: Span = Span::from_days(365);
 
+/// How long one is good, where nobody says it.
+pub const DEFAULT_TTL: Span = Span::from_days(7);
+
 /// A token that lets somebody register clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrationToken {

@@ -6,7 +6,7 @@ use http::StatusCode;
 use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::authorization::AuthorizationRequest;
-use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::client::{Client, GrantType, Origin};
 use munjigi_core::oauth::consent::Consent;
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::scope::Scope;
@@ -19,6 +19,7 @@ use crate::asking::{Asking, disclosed};
 use crate::attempts::record;
 use crate::browser::{Browser, Visitor};
 use crate::context::Context;
+use crate::documents;
 use crate::endpoint::page::{OnTheWay, Visit};
 use crate::failure::Failure;
 use crate::page::consent::{Asked, Consent as ConsentPage};
@@ -101,7 +102,7 @@ impl Question {
         let asked = Asked {
             client: &client.name,
             host: url.as_ref().and_then(|url| url.host_str()),
-            is_unverified: false,
+            is_unverified: client.origin != Origin::Made,
             scopes: &scopes,
             apis: &apis,
             lasting: self.lasting(snapshot.settings.refresh_ttl),
@@ -120,6 +121,7 @@ impl Question {
 }
 
 async fn allow(app: &App, context: &Context, question: &Question) -> Result<(), Failure> {
+    documents::keep(app, context, &question.asking.client, None).await?;
     let (user_id, now) = (question.visitor.user.id, context.now);
     let client_id = question.asking.client.id.clone();
     let (scope, audiences) = (question.scope.clone(), question.audiences.clone());

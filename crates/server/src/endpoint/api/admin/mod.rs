@@ -3,6 +3,7 @@
 
 pub mod apis;
 pub mod clients;
+pub mod registration_tokens;
 pub mod roles;
 pub mod stats;
 pub mod users;
