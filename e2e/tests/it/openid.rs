@@ -1,4 +1,5 @@
-//! The code flow as other people's programs go through it: `openid-client`, and a real Chromium.
+//! The code flow as other people's programs go through it: `openid-client`, Authlib, and a real
+//! Chromium.
 
 use std::process::{Command, Output};
 
@@ -70,6 +71,46 @@ fn openid_client_pushes_its_request_signs_for_itself_and_holds_a_key() {
     let going = going.args(["go", &dev.issuer, "bank", redirect_uri]).arg(&file);
     let said = succeeded(&going.output().unwrap());
     assert_eq!(said, "pushed\nbound\nrefused\nrefresh\nreplay\n");
+}
+
+/// RFC 8628; without Chromium the person answers with forms alone.
+#[test]
+fn openid_client_is_let_in_as_a_device_without_a_keyboard() {
+    let Some(mut node) = node("device.cjs") else {
+        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    };
+    let dev = Dev::start();
+    let options = [
+        ("--id", "tv"),
+        ("--name", "Television"),
+        ("--auth-method", "none"),
+        ("--grant-type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("--grant-type", "refresh_token"),
+        ("--scope", "openid profile offline_access"),
+    ];
+    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
+    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    let said = succeeded(&node.args([&dev.issuer, "tv"]).args(chromium()).output().unwrap());
+    let seen = if chromium().is_some() { "seen\n" } else { "" };
+    assert_eq!(said, format!("allowed\ndenied\nonce\n{seen}"));
+}
+
+#[test]
+fn authlib_goes_through_the_code_flow_and_gives_its_tokens_back() {
+    let python = top().join("target/e2e-python/bin/python");
+    let packages = || Command::new(&python).args(["-c", "import authlib, joserfc"]).output();
+    if !packages().is_ok_and(|output| output.status.success()) {
+        return skipped("target/e2e-python lacks Authlib; `cargo xtask test` installs it");
+    }
+    let dev = Dev::start();
+    let web = dev.client("web");
+    let secret = web["client_secret"].as_str().unwrap();
+    let redirect_uri = web["redirect_uris"][0].as_str().unwrap();
+    let program = top().join("e2e/clients/python/authlib_client.py");
+    let mut command = Command::new(python);
+    let arguments = [&dev.issuer, "web", secret, redirect_uri];
+    let said = succeeded(&command.arg(program).args(arguments).output().unwrap());
+    assert_eq!(said, "code\nrefresh\nintrospection\nrevocation\n");
 }
 
 /// Debian's Chromium, if it is there.
