@@ -55,8 +55,24 @@ kinds! {
     UserRolesChanged = "user_roles_changed",
     /// A person took a copy of everything that is stored about them.
     DataExported = "data_exported",
+    /// What events told about a person was erased from the trail.
+    PersonalDataErased = "personal_data_erased",
     /// A person proved that their address is theirs.
     EmailVerified = "email_verified",
+    /// A link that proves an address was asked for again.
+    VerificationRequested = "verification_requested",
+    /// A person asked for another address; both mailboxes have to agree.
+    EmailChangeRequested = "email_change_requested",
+    /// One of the two mailboxes agreed to the other address.
+    EmailChangeConfirmed = "email_change_confirmed",
+    /// An address was replaced by another one, after both mailboxes agreed.
+    EmailChanged = "email_changed",
+    /// The change of an address was taken back from the old mailbox.
+    EmailChangeUndone = "email_change_undone",
+    /// A person gave their account up: it is closed now, and deleted when the days of grace are over.
+    DeletionPlanned = "deletion_planned",
+    /// A person took the deletion of their account back.
+    DeletionTakenBack = "deletion_taken_back",
     /// A link for a new password was asked for.
     RecoveryRequested = "recovery_requested",
     /// A password was changed by its owner, or set by an operator.

@@ -55,6 +55,8 @@ pub struct AuditFilter {
     pub since: Option<Timestamp>,
     /// Before then.
     pub until: Option<Timestamp>,
+    /// Where the requests came from.
+    pub address: Option<IpAddr>,
 }
 
 /// The columns of `audit a` that [`from_row`] reads.
@@ -64,6 +66,7 @@ macro_rules! audit_columns {
          a.address, a.request_id, a.detail"
     };
 }
+pub(crate) use audit_columns;
 
 /// What a filter asks for, but for the subject, and the place in the list.
 macro_rules! audit_filter {
@@ -75,7 +78,8 @@ macro_rules! audit_filter {
          AND (CAST($5 AS TEXT) IS NULL OR a.outcome = $5)
          AND (CAST($6 AS BIGINT) IS NULL OR a.at >= $6)
          AND (CAST($7 AS BIGINT) IS NULL OR a.at < $7)
-         ORDER BY a.id DESC LIMIT $8"
+         AND (CAST($8 AS TEXT) IS NULL OR a.address = $8)
+         ORDER BY a.id DESC LIMIT $9"
     };
 }
 
@@ -117,6 +121,7 @@ pub fn list(
         filter.outcome,
         filter.since,
         filter.until,
+        filter.address,
         page.rows(),
     ];
     // Two statements, so that one person's events are found by their index.
@@ -127,7 +132,7 @@ pub fn list(
                 concat!(
                     "SELECT ",
                     audit_columns!(),
-                    " FROM audit a WHERE a.subject = $9 AND ",
+                    " FROM audit a WHERE a.subject = $10 AND ",
                     audit_filter!()
                 ),
                 params,
@@ -142,7 +147,7 @@ pub fn list(
     Ok(page.cut(events, |event| event.id))
 }
 
-fn from_row(mut row: Row) -> Result<StoredEvent> {
+pub(crate) fn from_row(mut row: Row) -> Result<StoredEvent> {
     Ok(StoredEvent {
         id: row.take(0)?,
         at: row.take(1)?,

@@ -15,6 +15,7 @@ pub mod testing;
 
 pub mod apis;
 pub mod audit;
+pub mod audit_log;
 pub mod clients;
 pub mod codes;
 pub mod consents;

@@ -13,6 +13,7 @@
 
 mod audited;
 mod cluster;
+mod tampered;
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 
 pub use self::audited::{lose_events, unaudited};
 pub use self::cluster::Cluster;
+pub use self::tampered::{Tampering, tamper};
 use crate::migrate::Migration;
 use crate::{DatabaseUrl, ReadTx, Result, Store, StoreError, StoreOptions};
 

@@ -8,4 +8,5 @@ use crate::migrate::Migration;
 pub(crate) const ALL: &[Migration] = &[
     Migration { id: 1, name: "first", sql: include_str!("0001_first.sql") },
     Migration { id: 2, name: "openid", sql: include_str!("0002_openid.sql") },
+    Migration { id: 3, name: "audit_log", sql: include_str!("0003_audit_log.sql") },
 ];

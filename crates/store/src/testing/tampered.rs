@@ -1,0 +1,87 @@
+//! What somebody who can write the database might do to the audit trail.
+
+use crate::{Audit, Committed, Result, Store, Tx, params};
+
+/// One change behind the sequencer's back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tampering {
+    /// The event says that it ended otherwise.
+    EventChanged,
+    /// The event is gone.
+    EventDeleted,
+    /// The event and its leaf say that it ended otherwise.
+    LeafChanged,
+    /// The leaf is gone.
+    LeafDeleted,
+    /// It has changed places with the next one.
+    LeavesSwapped,
+    /// The hash of the leaf is another one.
+    TileChanged,
+    /// The lowest tile is gone.
+    TileDeleted,
+    /// The checkpoint is an older one.
+    RolledBack,
+}
+
+/// Does it to the event at this place; how many rows were changed.
+pub async fn tamper(store: &Store, what: Tampering, seq: i64) -> Result<u64> {
+    let change = move |tx: &mut Tx<'_>| {
+        let audit = Audit::Routine("a test tampers with the audit trail");
+        Ok(Committed::new(apply(tx, what, seq)?, audit))
+    };
+    store.write(change).await
+}
+
+const OTHERWISE: &str = "UPDATE audit SET outcome =
+     CASE outcome WHEN 'refused' THEN 'succeeded' ELSE 'refused' END WHERE seq = $1";
+
+fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
+    match what {
+        Tampering::EventChanged => tx.exec(OTHERWISE, params![seq]),
+        Tampering::EventDeleted => tx.exec("DELETE FROM audit WHERE seq = $1", params![seq]),
+        Tampering::LeafChanged => {
+            tx.exec(OTHERWISE, params![seq])?;
+            tx.exec(
+                "UPDATE audit_leaf SET entry = CASE
+                 WHEN entry LIKE '%\"outcome\":\"refused\"%'
+                 THEN REPLACE(entry, '\"outcome\":\"refused\"', '\"outcome\":\"succeeded\"')
+                 ELSE REPLACE(entry, '\"outcome\":\"succeeded\"', '\"outcome\":\"refused\"') END
+                 WHERE seq = $1",
+                params![seq],
+            )
+        }
+        Tampering::LeafDeleted => tx.exec("DELETE FROM audit_leaf WHERE seq = $1", params![seq]),
+        Tampering::LeavesSwapped => {
+            let move_to = "UPDATE audit_leaf SET seq = $2 WHERE seq = $1";
+            tx.exec(move_to, params![seq, -1])?;
+            tx.exec(move_to, params![seq.saturating_add(1), seq])?;
+            tx.exec(move_to, params![-1, seq.saturating_add(1)])
+        }
+        Tampering::TileChanged => {
+            let mut hashes = lowest(tx, seq)?;
+            let place = usize::try_from(seq.rem_euclid(256)).unwrap_or(0).saturating_mul(32);
+            if let Some(byte) = hashes.get_mut(place) {
+                *byte ^= 1;
+            }
+            tx.exec(
+                "UPDATE audit_tile SET hashes = $2 WHERE level = 0 AND place = $1",
+                params![seq / 256, hashes],
+            )
+        }
+        Tampering::TileDeleted => {
+            tx.exec("DELETE FROM audit_tile WHERE level = 0 AND place = $1", params![seq / 256])
+        }
+        Tampering::RolledBack => tx.exec(
+            "DELETE FROM audit_checkpoint WHERE size = (SELECT MAX(size) FROM audit_checkpoint)",
+            params![],
+        ),
+    }
+}
+
+fn lowest(tx: &mut Tx<'_>, seq: i64) -> Result<Vec<u8>> {
+    let row = tx.find_row(
+        "SELECT hashes FROM audit_tile WHERE level = 0 AND place = $1",
+        params![seq / 256],
+    )?;
+    row.map_or_else(|| Ok(Vec::new()), |row| row.at(0))
+}
