@@ -101,7 +101,7 @@ async fn reasons(app: &TestApp) -> Vec<String> {
     let page = Page::first(20);
     let filter = AuditFilter::default();
     let listed = app.app.store.read(move |tx| audit::list(tx, &page, &filter)).await.unwrap();
-    let refused = listed.items.into_iter().filter(|it| it.kind == Kind::ClientRefused);
+    let refused = listed.items.into_iter().filter(|it| it.kind == Kind::ClientRefused.as_str());
     refused.map(|event| event.detail["reason"].to_string()).collect()
 }
 
