@@ -5,9 +5,7 @@
 //! The ledger is kept here, outside the server: a fact enters it when its answer has come. What
 //! was asked for and never answered is in doubt, and may have happened or not, but not by halves.
 
-mod caller;
 mod person;
-mod random;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,10 +14,10 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::testing::{lose_events, unaudited};
 use munjigi_store::{Store, StoreOptions};
 
-use self::caller::Caller;
 use self::person::Person;
-use self::random::Random;
-use crate::production::Production;
+use crate::caller::{self, Caller};
+use crate::production::{Production, beside};
+use crate::random::Random;
 
 /// How many people use the server at once.
 const PEOPLE: u64 = 6;
@@ -80,15 +78,17 @@ impl Campaign {
         // Before the first kill, since a sign-in takes longer than most lives: one that is killed
         // counts as a failed attempt, and a few of them would shut the person out.
         server.start();
+        let caller = Caller::new(&server.base, &client);
+        caller.wait_for_keys().await;
         for person in &mut people {
-            person.come_in(&Caller::new(&server.issuer, &client)).await;
+            person.come_in(&caller).await;
         }
         server.kill();
 
         for cycle in 1..=self.cycles {
             let before = self.copy_before(&server);
             server.start();
-            let caller = Caller::new(&server.issuer, &client);
+            let caller = Caller::new(&server.base, &client);
             for person in &mut people {
                 let wrong = person.check(&caller).await;
                 let wrong = wrong.into_iter().map(|it| format!("cycle {cycle}: {it}"));
@@ -144,14 +144,8 @@ impl Campaign {
     }
 }
 
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
-}
-
-/// The client that everybody uses.
-fn register(server: &Production) -> String {
+/// The client that everybody uses; its id.
+pub(crate) fn register(server: &Production) -> String {
     let create = ["clients", "create", "--name", "Crash", "--auth-method", "none"];
     let may = ["--first-party", "--grant-type", "password", "--grant-type", "refresh_token"];
     let code = ["--grant-type", "authorization_code", "--redirect-uri", caller::CALLBACK];

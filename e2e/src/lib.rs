@@ -10,8 +10,11 @@
     reason = "a harness of tests: whatever is not as it should be ends the test"
 )]
 
+mod caller;
+pub mod contention;
 pub mod crash;
 pub mod production;
+mod random;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -134,6 +137,17 @@ pub fn planner(issuer: &str, audience: &str, leeway_seconds: u32) -> Running {
     command.args(["--issuer", issuer, "--audience", audience, "--listen", "127.0.0.1:0"]);
     command.args(["--database", ":memory:", "--leeway-seconds", &leeway_seconds.to_string()]);
     Running::start(&mut command)
+}
+
+/// The planner as a client of a server, that follows what is revoked there.
+pub fn planner_following(dev: &Dev, audience: &str) -> Running {
+    let secret = dev.data.path().join("planner.secret");
+    let client = dev.client("planner");
+    std::fs::write(&secret, client["client_secret"].as_str().unwrap()).unwrap();
+    let mut command = Command::new(built("planner"));
+    command.args(["--issuer", &dev.issuer, "--audience", audience, "--listen", "127.0.0.1:0"]);
+    command.args(["--database", ":memory:", "--client-id", "planner", "--client-secret-file"]);
+    Running::start(command.arg(&secret))
 }
 
 /// What `curl` brought back.

@@ -1,6 +1,6 @@
 //! `munjigi serve` on a database of its own, which can be killed and started again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use crate::built;
 pub struct Production {
     /// The issuer.
     pub issuer: String,
+    /// Where this node of it listens.
+    pub base: String,
     /// The database, as in the configuration.
     pub database: String,
     directory: tempfile::TempDir,
@@ -33,13 +35,34 @@ impl Production {
 
     fn in_directory(directory: tempfile::TempDir, database: String) -> Self {
         let port = free_port();
-        let issuer = format!("http://127.0.0.1:{port}");
+        Self::node(directory, format!("http://127.0.0.1:{port}"), port, database)
+    }
+
+    /// Another node of the same issuer, which is not started yet. Beside a file of SQLite it has a
+    /// copy of its own, as no installation should: what is spent at one is unspent at the other.
+    pub fn another_node(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let database = match self.file() {
+            None => self.database.clone(),
+            Some(file) => {
+                let copy = directory.path().join("munjigi.db");
+                for end in ["", "-wal"] {
+                    drop(std::fs::copy(beside(&file, end), beside(&copy, end)));
+                }
+                format!("sqlite:{}", copy.display())
+            }
+        };
+        Self::node(directory, self.issuer.clone(), free_port(), database)
+    }
+
+    fn node(directory: tempfile::TempDir, issuer: String, port: u16, database: String) -> Self {
         let text = format!(
             "issuer = \"{issuer}\"\nlisten = \"127.0.0.1:{port}\"\ndatabase = \"{database}\"\n\
              keys.encryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n"
         );
         std::fs::write(directory.path().join("munjigi.toml"), text).unwrap();
-        Self { issuer, database, directory, child: None }
+        let base = format!("http://127.0.0.1:{port}");
+        Self { issuer, base, database, directory, child: None }
     }
 
     /// Where the file of SQLite is.
@@ -67,7 +90,7 @@ impl Production {
         serve.arg("serve").arg("--config").arg(self.config());
         serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(serve.spawn().unwrap());
-        let address = self.issuer.trim_start_matches("http://").to_owned();
+        let address = self.base.trim_start_matches("http://").to_owned();
         let until = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(&address).is_err() {
             assert!(Instant::now() < until, "the server does not get ready");
@@ -92,6 +115,13 @@ impl Drop for Production {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The file that SQLite keeps beside a database.
+pub(crate) fn beside(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
 }
 
 /// A port that was free a moment ago.

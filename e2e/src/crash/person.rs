@@ -1,7 +1,7 @@
 //! A person who uses the server all the time, and remembers what it acknowledged.
 
-use super::caller::{Caller, Gone, Heard};
-use super::random::Random;
+use crate::caller::{Caller, Gone, Heard};
+use crate::random::Random;
 
 /// Everybody's password.
 pub const PASSWORD: &str = "a-long-enough-secret\n";

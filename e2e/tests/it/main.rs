@@ -9,8 +9,10 @@
 )]
 
 mod clients;
+mod contention;
 mod crash;
 mod openid;
 mod places;
+mod revocation;
 mod rotation;
 mod story;

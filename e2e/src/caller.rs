@@ -1,6 +1,6 @@
 //! Requests to the server under test. No answer is a value of its own: the server was killed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use munjigi_token::base64url;
 use reqwest::{Client, RequestBuilder, redirect};
@@ -70,6 +70,20 @@ impl Caller {
         let request = self.client.post(format!("{}{path}", self.issuer));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         Self::send(request.body(body)).await
+    }
+
+    /// Waits until the server has its RSA key, which a new one makes in the background.
+    pub async fn wait_for_keys(&self) {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let request = self.client.get(format!("{}/.well-known/jwks.json", self.issuer));
+            let heard = Self::send(request).await.expect("the server is there");
+            if heard.body.to_string().contains("\"RSA\"") {
+                return;
+            }
+            assert!(Instant::now() < until, "no RSA key");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A sign-in with the `password` grant.

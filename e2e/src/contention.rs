@@ -1,0 +1,233 @@
+//! The contention campaign (PK-03, RT-02, RT-05): one code, or one refresh token, is shown by many
+//! callers at once, at one node or at several. A code is good once; a refresh has one successor;
+//! after an acknowledged revocation nothing of the grant is good.
+
+use std::collections::BTreeSet;
+
+use crate::caller::{Caller, Heard};
+use crate::crash::register;
+use crate::production::Production;
+
+const EMAIL: &str = "person@example.kr";
+const PASSWORD: &str = "a-long-enough-secret";
+
+/// How many callers show one thing at once.
+const CALLERS: usize = 32;
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Contention {
+    /// How many codes, each shown by 32 callers.
+    pub codes: u32,
+    /// How many refresh tokens, each shown by 32 callers.
+    pub refreshes: u32,
+    /// How many revocations, each beside 31 refreshes.
+    pub revocations: u32,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// How many answers there were.
+    pub presentations: u64,
+    /// How many codes were redeemed.
+    pub redeemed: u32,
+    /// How many refresh tokens were rotated.
+    pub rotated: u32,
+    /// How many refreshes were acknowledged while the grant was being revoked.
+    pub beside_a_revocation: u32,
+    /// What must not be.
+    pub violations: Vec<String>,
+}
+
+impl Contention {
+    /// Runs it on nodes of one issuer that are not started yet.
+    pub async fn run(self, nodes: &mut [Production]) -> Tally {
+        let client = prepare(&nodes[0]);
+        let callers: Vec<Caller> = nodes
+            .iter_mut()
+            .map(|node| {
+                node.start();
+                Caller::new(&node.base, &client)
+            })
+            .collect();
+        let mut crowd = Crowd { callers, cookies: String::new(), tally: Tally::default() };
+        crowd.enter().await;
+        for _ in 0..self.codes {
+            crowd.redeem_at_once().await;
+        }
+        for _ in 0..self.refreshes {
+            crowd.refresh_at_once().await;
+        }
+        for _ in 0..self.revocations {
+            crowd.revoke_beside_refreshes().await;
+        }
+        crowd.tally
+    }
+}
+
+/// Shows codes that were issued before to two nodes that do not know of each other: whoever counts
+/// right, counts two redemptions of each.
+pub async fn split(codes: u32) -> Tally {
+    let mut first = Production::on_sqlite();
+    let client = prepare(&first);
+    first.start();
+    let callers = vec![Caller::new(&first.base, &client)];
+    let mut crowd = Crowd { callers, cookies: String::new(), tally: Tally::default() };
+    crowd.enter().await;
+    let mut issued = Vec::new();
+    for _ in 0..codes {
+        issued.push(crowd.code().await);
+    }
+    first.kill();
+    let mut second = first.another_node();
+    first.start();
+    second.start();
+    crowd.callers = vec![Caller::new(&first.base, &client), Caller::new(&second.base, &client)];
+    for code in issued {
+        crowd.redeem(&code).await;
+    }
+    crowd.tally
+}
+
+fn prepare(server: &Production) -> String {
+    let create = ["users", "create", "--email", EMAIL, "--password-stdin"];
+    server.cli(&create, &format!("{PASSWORD}\n"));
+    register(server)
+}
+
+struct Crowd {
+    callers: Vec<Caller>,
+    cookies: String,
+    tally: Tally,
+}
+
+impl Crowd {
+    async fn enter(&mut self) {
+        self.callers[0].wait_for_keys().await;
+        let entered = self.callers[0].enter(EMAIL, PASSWORD).await.expect("the server is there");
+        self.cookies = entered.expect("the person is let in");
+    }
+
+    async fn code(&self) -> String {
+        let code = self.callers[0].authorize(&self.cookies).await.expect("the server is there");
+        code.expect("a code")
+    }
+
+    /// A grant of its own; its refresh token.
+    async fn grant(&mut self) -> String {
+        let code = self.code().await;
+        let heard = self.callers[0].redeem(&code).await.expect("the server is there");
+        assert_eq!(heard.status, 200, "{heard:?}");
+        heard.text("refresh_token")
+    }
+
+    /// Everybody asks at once, each at the next node; `first` instead of the first of them.
+    async fn at_once(&mut self, ask: Ask, text: &str, first: Ask) -> Vec<Heard> {
+        let tasks: Vec<_> = (0..CALLERS)
+            .map(|number| {
+                let caller = self.callers[number % self.callers.len()].clone();
+                let ask = if number == 0 { first } else { ask };
+                let text = text.to_owned();
+                tokio::spawn(async move { ask.of(&caller, &text).await })
+            })
+            .collect();
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.push(task.await.unwrap());
+        }
+        self.tally.presentations += u64::try_from(answers.len()).unwrap();
+        for answer in &answers {
+            let is_refused = answer.status == 400 && answer.text("error") == "invalid_grant";
+            if answer.status != 200 && !is_refused {
+                self.wrong(format!("an answer that nobody expects: {answer:?}"));
+            }
+        }
+        answers
+    }
+
+    fn wrong(&mut self, what: String) {
+        self.tally.violations.push(what);
+    }
+
+    async fn redeem_at_once(&mut self) {
+        let code = self.code().await;
+        self.redeem(&code).await;
+    }
+
+    async fn redeem(&mut self, code: &str) {
+        let answers = self.at_once(Ask::Redeem, code, Ask::Redeem).await;
+        let issued: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+        if let [issued] = issued[..] {
+            self.tally.redeemed += 1;
+            // The others have shown a copy.
+            let refresh = issued.text("refresh_token");
+            if Ask::Refresh.of(&self.callers[0].clone(), &refresh).await.status == 200 {
+                self.wrong("a code came twice, and its grant lives".to_owned());
+            }
+            return;
+        }
+        self.wrong(format!("a code was redeemed {} times", issued.len()));
+    }
+
+    async fn refresh_at_once(&mut self) {
+        let refresh = self.grant().await;
+        let answers = self.at_once(Ask::Refresh, &refresh, Ask::Refresh).await;
+        let good = answers.iter().filter(|answer| answer.status == 200);
+        let successors: BTreeSet<_> = good.map(|answer| answer.text("refresh_token")).collect();
+        if successors.len() != 1 {
+            self.wrong(format!("a refresh token has {} successors", successors.len()));
+            return;
+        }
+        self.tally.rotated += 1;
+        // Used, the successor makes a copy of what was before it: the family ends.
+        let caller = self.callers[0].clone();
+        let successor = successors.into_iter().next().unwrap();
+        let newest = Ask::Refresh.of(&caller, &successor).await;
+        if newest.status != 200 {
+            self.wrong(format!("the one successor is dead: {newest:?}"));
+        }
+        for token in [refresh, newest.text("refresh_token")] {
+            if Ask::Refresh.of(&caller, &token).await.status == 200 {
+                self.wrong("a copy was shown, and something of the family is good".to_owned());
+            }
+        }
+    }
+
+    async fn revoke_beside_refreshes(&mut self) {
+        let refresh = self.grant().await;
+        let answers = self.at_once(Ask::Refresh, &refresh, Ask::Revoke).await;
+        let minted: BTreeSet<_> = answers
+            .iter()
+            .skip(1)
+            .filter(|answer| answer.status == 200)
+            .map(|answer| answer.text("refresh_token"))
+            .collect();
+        self.tally.beside_a_revocation += u32::try_from(minted.len()).unwrap();
+        let caller = self.callers[0].clone();
+        for token in minted.iter().chain([&refresh]) {
+            if Ask::Refresh.of(&caller, token).await.status == 200 {
+                self.wrong("a grant lives after its end was acknowledged".to_owned());
+            }
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    Redeem,
+    Refresh,
+    Revoke,
+}
+
+impl Ask {
+    async fn of(self, caller: &Caller, text: &str) -> Heard {
+        let heard = match self {
+            Self::Redeem => caller.redeem(text).await,
+            Self::Refresh => caller.refresh(text).await,
+            Self::Revoke => caller.revoke(text).await,
+        };
+        heard.expect("the server is there")
+    }
+}

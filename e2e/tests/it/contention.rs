@@ -1,0 +1,36 @@
+//! PK-03, RT-02, RT-05: 30,000 contended presentations of things that are good once. The whole
+//! campaign is `cargo run --release -p munjigi-e2e -- contention`.
+
+use munjigi_e2e::contention::{Contention, Tally, split};
+use munjigi_e2e::production::Production;
+use munjigi_store::DatabaseUrl;
+use munjigi_store::testing::Database;
+
+const SLICE: Contention = Contention { codes: 250, refreshes: 200, revocations: 50 };
+
+fn holds(tally: &Tally) {
+    assert_eq!(tally.violations, Vec::<String>::new());
+    assert_eq!((tally.redeemed, tally.rotated), (SLICE.codes, SLICE.refreshes));
+    assert_eq!(tally.presentations, 32 * 500);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_good_once_is_good_once_for_a_crowd_at_one_node() {
+    holds(&SLICE.run(&mut [Production::on_sqlite()]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_good_once_is_good_once_for_a_crowd_at_three_nodes() {
+    let Some(database) = Database::postgres().await else { return };
+    let DatabaseUrl::Postgres(url) = database.url() else { panic!("a PostgreSQL database") };
+    let first = Production::on_postgres(url);
+    let (second, third) = (first.another_node(), first.another_node());
+    holds(&SLICE.run(&mut [first, second, third]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_do_not_know_of_each_other_are_noticed() {
+    let tally = split(5).await;
+    assert_eq!(tally.violations.len(), 5, "{tally:?}");
+    assert!(tally.violations.iter().all(|it| it.contains("redeemed 2 times")), "{tally:?}");
+}
