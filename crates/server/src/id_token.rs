@@ -24,15 +24,6 @@ const ID_TOKEN_TTL: Span = Span::from_minutes(10);
 /// The `typ` of ID tokens.
 const TYP: &str = "JWT";
 
-/// Whether an ID token stands beside an access token of this scope: for clients whose people sign
-/// in at our pages, where there was an authentication request (OpenID Connect Core §3.1.2.1). The
-/// password grant knows none.
-pub fn is_due(client: &Client, scope: &Scope) -> bool {
-    let by_page =
-        |grant: &GrantType| matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode);
-    scope.has("openid") && client.grant_types.iter().any(by_page)
-}
-
 /// What an ID token is made of.
 pub struct IdToken<'a> {
     /// For which client.
@@ -57,12 +48,33 @@ pub struct IdToken<'a> {
     pub now: Timestamp,
 }
 
+/// Whether an ID token for this client can be signed now: asked before anything that is good once is
+/// spent for it.
+///
+/// # Errors
+/// `NoKey` while the RSA key is still being made, on the very first start.
+pub fn is_ready(client: &Client, snapshot: &Snapshot, now: Timestamp) -> Result<(), Failure> {
+    let algorithm = client.metadata.id_token_algorithm();
+    let key = snapshot.keys.active(algorithm, now);
+    key.map(|_| ()).ok_or(Failure::NoKey(algorithm.as_str()))
+}
+
 impl IdToken<'_> {
-    /// Signs it.
+    /// Signs it, where one stands beside the access token: for clients whose people sign in at our
+    /// pages, where there was an authentication request (OpenID Connect Core §3.1.2.1). The
+    /// password grant knows none.
     ///
     /// # Errors
     /// `NoKey` while the RSA key is still being made, on the very first start.
-    pub fn sign(&self, app: &App, snapshot: &Snapshot) -> Result<String, Failure> {
+    pub fn due(&self, app: &App, snapshot: &Snapshot) -> Result<Option<String>, Failure> {
+        let by_page = |grant: &GrantType| {
+            matches!(grant, GrantType::AuthorizationCode | GrantType::DeviceCode)
+        };
+        let is_due = self.scope.has("openid") && self.client.grant_types.iter().any(by_page);
+        is_due.then(|| self.sign(app, snapshot)).transpose()
+    }
+
+    fn sign(&self, app: &App, snapshot: &Snapshot) -> Result<String, Failure> {
         // OpenID Connect Core §2: "iss", "sub", "aud", "exp" and "iat" are required.
         let algorithm = self.client.metadata.id_token_algorithm();
         let asked = self.claims.map(|claims| &claims.id_token);

@@ -288,6 +288,42 @@ async fn a_confidential_client_redeems_with_its_secret_in_the_header_or_in_the_f
     }
 }
 
+/// `oidcc-ensure-request-with-valid-pkce-succeeds`, and every other module of the Basic plan, which
+/// sends none; PK-01 of the attack kit.
+#[tokio::test]
+async fn a_client_that_was_let_off_may_leave_the_challenge_out_and_may_not_drop_it() {
+    let minji = start().await;
+    let without = [("code_challenge", None), ("code_challenge_method", None)];
+    let refused = minji.open(&of_web(&without)).await;
+    assert_eq!(refused.brings("error").as_deref(), Some("invalid_request"), "required by default");
+    let admin = minji.app.admin().await;
+    let path = "/api/v1/admin/clients/web";
+    let optional = json!({"pkce": "optional"});
+    minji.app.call(Method::PATCH, path, &admin, optional.clone()).await.expect(200);
+
+    let bare = code(&minji, &of_web(&without)).await;
+    let form = web_form(&bare);
+    let (web, no_verifier) = (minji.app.web(), &form[..3]);
+    minji.app.form_as(web, "/oauth2/token", no_verifier).await.expect(200);
+
+    let quiet = ("prompt", Some("none"));
+    let next = async |change: &[(&str, Option<&str>)]| {
+        let further: Vec<_> = change.iter().copied().chain([quiet]).collect();
+        minji.open(&of_web(&further)).await.brings("code").unwrap()
+    };
+    redeem_as_web(&minji, &next(&[]).await).await.expect(200);
+    // RFC 9700 §4.8.2: who sent a challenge sends the verifier, and who sent none, none.
+    let (code, form) = (next(&[]).await, |code| web_form(code));
+    let downgraded = minji.app.form_as(web, "/oauth2/token", &form(&code)[..3]).await.expect(400);
+    assert_eq!(downgraded.text("/error"), "invalid_grant");
+    let unasked = redeem_as_web(&minji, &next(&without).await).await.expect(400);
+    assert_eq!(unasked.text("/error"), "invalid_grant");
+    // A public client is never let off.
+    let path = "/api/v1/admin/clients/spa";
+    let refused = minji.app.call(Method::PATCH, path, &admin, optional).await;
+    assert!(refused.status.is_client_error(), "{}", refused.shown());
+}
+
 /// `oidcc-codereuse`, `oidcc-codereuse-30seconds`: the second use is refused, at once and half a
 /// minute later, and what the first one brought is over.
 #[tokio::test]

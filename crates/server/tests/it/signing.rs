@@ -46,8 +46,8 @@ async fn verified(app: &TestApp, token: &str) -> (String, String, Option<String>
 }
 
 each_backend! {
-    /// OpenID Connect Registration §2, `oidcc-idtoken-rs256`, `oidcc-userinfo-rs256`: what discovery
-    /// advertises works, from the next request on.
+    /// OpenID Connect Registration §2, `oidcc-idtoken-rs256`, `oidcc-userinfo-rs256`: what is
+    /// advertised works, from the next request on.
     async fn a_client_has_its_tokens_signed_by_whatever_it_asks_for(database) {
         let app = TestApp::start_with(&database).await;
         app.app.ensure_rsa_key().await.unwrap();
@@ -102,7 +102,9 @@ each_backend! {
     async fn an_algorithm_has_one_first_key_whoever_makes_it(database) {
         let app = TestApp::start_with(&database).await;
         let other = TestApp::start_with(&database).await;
-        assert!(published(&app, "EdDSA").await.is_empty() && published(&app, "PS256").await.is_empty());
+        for algorithm in ["EdDSA", "PS256"] {
+            assert!(published(&app, algorithm).await.is_empty());
+        }
         ask_at_the_command_line(&app, Algorithm::EdDsa).await;
 
         let (one, two) = tokio::join!(app.app.catch_up(), other.app.catch_up());

@@ -10,6 +10,7 @@ const PLANS: &[(&str, usize)] = &[
     ("## Basic (36)", 36),
     ("## Config (1)", 1),
     ("## Form Post (the Basic set)", 1),
+    ("## Further modules (10)", 10),
     ("## RP-initiated logout (11)", 11),
     ("## Back-channel logout (2)", 2),
     ("## Front-channel logout (2)", 2),

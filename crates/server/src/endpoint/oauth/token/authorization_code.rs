@@ -1,11 +1,13 @@
 //! The `authorization_code` grant (RFC 6749 §4.1.3): a code is good once, for the client that it
 //! was issued to. A second use ends what the first one issued.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use munjigi_core::account::user::{Session, User};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::id::CodeId;
+use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::code::{Code, Redeemed, Redemption};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
@@ -33,6 +35,8 @@ pub struct Presented {
     pub redirect_uri: Option<String>,
     /// `code_verifier`.
     pub verifier: Option<Secret>,
+    /// The APIs that this token is for, of those that were granted (RFC 8707 §2.2).
+    pub resources: Vec<String>,
 }
 
 /// What a redemption comes to.
@@ -41,7 +45,7 @@ enum Outcome {
     With(Box<Granted>),
     /// A copy of the code exists: what it issued is over.
     Ended(Option<Revocation>, &'static str),
-    Refuse(&'static str),
+    Refuse(OAuthRefusal),
 }
 
 #[derive(Clone)]
@@ -58,6 +62,7 @@ struct Spending {
     client: Arc<Client>,
     redirect_uri: Option<String>,
     verifier: Option<Secret>,
+    resources: Vec<Audience>,
     jkt: Option<String>,
     nonce: [u8; 16],
     lives: Lives,
@@ -87,15 +92,20 @@ pub async fn authorization_code(
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::AuthorizationCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
+    id_token::is_ready(&client, &snapshot, now)?;
     let ticket = Ticket::open(TicketKind::Code, presented.code.reveal());
     let ticket = ticket.ok_or(invalid_grant("the code is unknown"))?;
     let not_before = issue::floor_of(app, &ticket.user_id, &client);
+    let resources = presented.resources.iter().map(|it| issue::audience(app, &snapshot, it));
+    let resources: Vec<Audience> = resources.collect::<BTreeSet<_>>().into_iter().collect();
+    let asked_for = resources.clone();
     let spending = Spending {
         events: events(context, &client, &ticket)?,
         ticket,
         client: Arc::clone(&client),
         redirect_uri: presented.redirect_uri,
         verifier: presented.verifier,
+        resources,
         jkt,
         nonce: random::bytes()?,
         lives: Lives {
@@ -115,10 +125,11 @@ pub async fn authorization_code(
             }
             return Err(invalid_grant(reason).into());
         }
-        Outcome::Refuse(reason) => return Err(invalid_grant(reason).into()),
+        Outcome::Refuse(refusal) => return Err(refusal.into()),
     };
     let scope = issue::granted_scope(&snapshot, &user, &grant.scope);
-    let target = issue::target_of(&snapshot, &grant.audiences, now)?;
+    let audiences = if asked_for.is_empty() { &grant.audiences } else { &asked_for };
+    let target = issue::target_of(&snapshot, audiences, now)?;
     let asked = UserToken {
         target: &target,
         scope: &scope,
@@ -126,23 +137,21 @@ pub async fn authorization_code(
         not_before,
         jkt: grant.dpop_jkt.as_deref(),
     };
-    let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
-    if id_token::is_due(&client, &scope) {
-        let id_token = IdToken {
-            client: &client,
-            user: &user,
-            session_id: grant.session_id,
-            amr: &session.amr,
-            authenticated_at: code.authenticated_at,
-            nonce: code.nonce.as_deref(),
-            scope: &scope,
-            claims: code.claims.as_ref(),
-            access_token: &response.access_token,
-            now,
-        };
-        response.id_token = Some(id_token.sign(app, &snapshot)?);
-    }
-    Ok(response)
+    let response = issue::response(app, &snapshot, &user, &grant, asked)?;
+    let id_token = IdToken {
+        client: &client,
+        user: &user,
+        session_id: grant.session_id,
+        amr: &session.amr,
+        authenticated_at: code.authenticated_at,
+        nonce: code.nonce.as_deref(),
+        scope: &scope,
+        claims: code.claims.as_ref(),
+        access_token: &response.access_token,
+        now,
+    };
+    let id_token = id_token.due(app, &snapshot)?;
+    Ok(TokenResponse { id_token, ..response })
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
@@ -164,7 +173,7 @@ fn events(context: &Context, client: &Client, ticket: &Ticket) -> Result<Events,
 /// One presentation of a code, in one transaction.
 fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, StoreError> {
     let Spending { ticket, client, events, now, .. } = spending;
-    let refuse = |reason| Ok(Committed::nothing(Outcome::Refuse(reason)));
+    let refuse = |reason| Ok(Committed::nothing(Outcome::Refuse(invalid_grant(reason))));
     let id = CodeId::from_bytes(ticket.row_id);
     let found = codes::find(tx, &ticket.user_id, &id)?;
     let Some(code) = found.filter(|code| ticket.opens(&code.hash)) else {
@@ -179,6 +188,12 @@ fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, Sto
     });
 
     match meaning {
+        // RFC 8707 §2.2: among those that the code was issued for. Nothing is spent by it.
+        Redeemed::Issue if spending.resources.iter().any(|it| !code.audiences.contains(it)) => {
+            let why = "the resource is not among those that were granted";
+            let refusal = OAuthRefusal::new(ErrorCode::InvalidTarget, why);
+            Ok(Committed::nothing(Outcome::Refuse(refusal)))
+        }
         Redeemed::Issue => grant(tx, spending, code),
         Redeemed::Used => {
             let ended = spending.ending.grant(tx, &code.user_id, &code.grant_id)?;
@@ -204,7 +219,7 @@ fn grant(
     code: Code,
 ) -> Result<Committed<Outcome>, StoreError> {
     let Spending { now, lives, .. } = spending;
-    let refuse = |reason| Ok(Committed::nothing(Outcome::Refuse(reason)));
+    let refuse = |reason| Ok(Committed::nothing(Outcome::Refuse(invalid_grant(reason))));
     let session = sessions::find(tx, &code.user_id, &code.session_id)?;
     let user = users::find(tx, &code.user_id)?;
     // The session may expire by itself: the code was issued while it lived.

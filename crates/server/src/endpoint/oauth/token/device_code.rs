@@ -63,6 +63,7 @@ pub async fn device_code(
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::DeviceCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
+    id_token::is_ready(&client, &snapshot, now)?;
     let reference = Reference::open(ReferenceKind::DeviceCode, device_code.reveal());
     let hash = reference.ok_or(UNKNOWN)?.hash();
     // Whose tokens they would be, so that the floor of their `iat` is read before everything that
@@ -101,23 +102,21 @@ pub async fn device_code(
         not_before,
         jkt: grant.dpop_jkt.as_deref(),
     };
-    let mut response = issue::response(app, &snapshot, &user, &grant, asked)?;
-    if id_token::is_due(&client, &scope) {
-        let id_token = IdToken {
-            client: &client,
-            user: &user,
-            session_id: grant.session_id,
-            amr: &session.amr,
-            authenticated_at: grant.authenticated_at,
-            nonce: None,
-            scope: &scope,
-            claims: None,
-            access_token: &response.access_token,
-            now,
-        };
-        response.id_token = Some(id_token.sign(app, &snapshot)?);
-    }
-    Ok(response)
+    let response = issue::response(app, &snapshot, &user, &grant, asked)?;
+    let id_token = IdToken {
+        client: &client,
+        user: &user,
+        session_id: grant.session_id,
+        amr: &session.amr,
+        authenticated_at: grant.authenticated_at,
+        nonce: None,
+        scope: &scope,
+        claims: None,
+        access_token: &response.access_token,
+        now,
+    };
+    let id_token = id_token.due(app, &snapshot)?;
+    Ok(TokenResponse { id_token, ..response })
 }
 
 const UNKNOWN: OAuthRefusal =

@@ -21,7 +21,7 @@ use munjigi_store::{Audit, Committed, StoreError, Tx, grants, revocations};
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
-use crate::id_token::{self, IdToken};
+use crate::id_token::IdToken;
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::reply::oauth::OAuthError;
 use crate::snapshot::Snapshot;
@@ -80,7 +80,11 @@ pub async fn refresh(
     let rotation = Rotation {
         snapshot: Arc::clone(&snapshot),
         asked_scope: parse_scope(asked.scope.as_deref())?,
-        asked_resources: asked.resources,
+        asked_resources: asked
+            .resources
+            .iter()
+            .map(|name| issue::audience(app, &snapshot, name))
+            .collect(),
         refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
         ended: Revocation::now(
@@ -107,24 +111,22 @@ pub async fn refresh(
     };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
     let token = UserToken { target: &target, scope: &scope, now, not_before, jkt: jkt.as_deref() };
-    let mut response = issue::response(app, &snapshot, &user, &grant, token)?;
-    if id_token::is_due(client, &scope) {
-        // OpenID Connect Core §12.2: of the sign-in that the first one told of, without its nonce.
-        let id_token = IdToken {
-            client,
-            user: &user,
-            session_id: grant.session_id,
-            amr: &amr,
-            authenticated_at: grant.authenticated_at,
-            nonce: None,
-            scope: &scope,
-            claims: grant.claims.as_ref(),
-            access_token: &response.access_token,
-            now,
-        };
-        response.id_token = Some(id_token.sign(app, &snapshot)?);
-    }
-    Ok(response)
+    let response = issue::response(app, &snapshot, &user, &grant, token)?;
+    // OpenID Connect Core §12.2: of the sign-in that the first one told of, without its nonce.
+    let id_token = IdToken {
+        client,
+        user: &user,
+        session_id: grant.session_id,
+        amr: &amr,
+        authenticated_at: grant.authenticated_at,
+        nonce: None,
+        scope: &scope,
+        claims: grant.claims.as_ref(),
+        access_token: &response.access_token,
+        now,
+    };
+    let id_token = id_token.due(app, &snapshot)?;
+    Ok(TokenResponse { id_token, ..response })
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
