@@ -1,11 +1,12 @@
 //! What exists in `munjigi dev` alone.
 
 pub mod mail;
+pub mod walk;
 
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use http::StatusCode;
 use serde_json::json;
 
@@ -13,11 +14,6 @@ use crate::app::App;
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::reply;
 use crate::reply::problem::Problem;
-
-/// `GET /`: the documentation, where everything can be tried.
-pub async fn home(State(app): State<App>) -> Response {
-    Redirect::to(&format!("{}/docs", app.config.issuer)).into_response()
-}
 
 /// The body of a journey in time.
 pub struct ClockMove {

@@ -154,6 +154,7 @@ fn meaning(frame: &Frame, name: &str) -> String {
         "groups" => "claim-groups",
         "permissions" => "claim-permissions",
         "sid" => "claim-sid",
+        "gid" => "claim-gid",
         "auth_time" => "claim-auth-time",
         "acr" => "claim-acr",
         "amr" => "claim-amr",
