@@ -45,6 +45,10 @@ impl Directory {
             return Ok(hashes.to_vec());
         }
         let read = u64::try_from(hashes.len()).unwrap_or(u64::MAX);
+        if read >= tile.width {
+            let what = format!("{} goes on too long", tile.path());
+            return Err(Finding::tampered(None, what));
+        }
         let index = tile.first_entry().saturating_add(read);
         Err(Finding::incomplete(Some(index), format!("{} ends within a hash", tile.path())))
     }

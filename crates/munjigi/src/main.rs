@@ -2,6 +2,7 @@
 //! library could have is in a library.
 
 mod apis;
+mod audit;
 mod banner;
 mod cli;
 mod clients;

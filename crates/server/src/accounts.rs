@@ -3,17 +3,13 @@
 use jiff::Timestamp as Instant;
 use munjigi_core::access::RoleName;
 use munjigi_core::account::user::User;
-use munjigi_core::account::{
-    DisplayName, Email, Locale, Password, StoredHash, Username, Weakness, policy,
-};
-use munjigi_core::audit::Event;
+use munjigi_core::account::{DisplayName, Email, Locale, Password, Username, Weakness, policy};
 use munjigi_core::id::UserId;
 use munjigi_core::time::Timestamp;
-use munjigi_store::{Audit, Committed, StoreError, passwords, users};
+use munjigi_store::{StoreError, users};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::app::App;
 use crate::failure::Failure;
 
 /// What a new account is made of.
@@ -96,24 +92,6 @@ pub fn new_user(id: UserId, account: NewAccount, now: Timestamp) -> User {
     }
 }
 
-/// Writes a new account with its password.
-pub async fn create(
-    app: &App,
-    user: User,
-    hash: StoredHash,
-    event: Event,
-) -> Result<User, AccountError> {
-    let (hash, now) = (hash.to_string(), user.created_at);
-    let event = event.subject(user.id).with("roles", &user.roles);
-    let written = app.store.write(move |tx| {
-        users::insert(tx, &user)?;
-        passwords::put(tx, &user.id, &hash, now)?;
-        let audit = Audit::Record(Box::new(event.clone()));
-        Ok::<_, StoreError>(Committed::new(user.clone(), audit))
-    });
-    Ok(written.await?)
-}
-
 /// An account as the account API shows it to its owner, and the admin API to administrators.
 #[derive(Debug, Serialize)]
 pub struct Profile {
@@ -155,6 +133,12 @@ impl From<User> for Profile {
             disabled_at: user.disabled_at.map(rfc3339),
         }
     }
+}
+
+/// A time as people and programs write it (RFC 3339), to the millisecond.
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let instant: Instant = text.parse().ok()?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
 }
 
 /// A time as people and programs read it (RFC 3339, UTC).

@@ -26,6 +26,8 @@ pub const APIS_WRITE: &str = "apis:write";
 pub const REVOCATIONS_READ: &str = "revocations:read";
 /// See figures about the whole server.
 pub const STATS_READ: &str = "stats:read";
+/// See what happened: the audit trail, with everybody's addresses.
+pub const AUDIT_READ: &str = "audit:read";
 
 /// Everything that can be permitted at this server.
 pub const PERMISSIONS: &[&str] = &[
@@ -40,6 +42,7 @@ pub const PERMISSIONS: &[&str] = &[
     APIS_WRITE,
     REVOCATIONS_READ,
     STATS_READ,
+    AUDIT_READ,
 ];
 
 /// The scope that a token needs for the admin API: what a client may do there in somebody's name

@@ -11,11 +11,11 @@ use munjigi_store::{
     pushed_requests, registration_tokens, replays, revocations, sessions, throttles,
 };
 
+use crate::account_deletion;
 use crate::app::App;
 use crate::failure::Failure;
-use crate::flow::FLOW_TTL;
-use crate::{outbox, sequencer};
 use crate::registration;
+use crate::{outbox, sequencer};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -54,6 +54,7 @@ pub fn start(app: &App) {
 pub async fn run(app: &App) -> Result<(), Failure> {
     forget(app).await?;
     registration::forget_unused(app).await?;
+    account_deletion::finish(app).await?;
     if app.snapshot().lacks_keys {
         app.reload().await?;
     }
@@ -73,8 +74,7 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let codes = codes::forget_expired(tx, now, AT_A_TIME)?;
             let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
             let devices = devices::forget_expired(tx, now.minus(KEEP_DEVICES), AT_A_TIME)?;
-            // While a person is on their way, it counts whether their request had its code.
-            let pushed = pushed_requests::forget_expired(tx, now.minus(FLOW_TTL), AT_A_TIME)?;
+            let pushed = pushed_requests::forget_expired(tx, now, AT_A_TIME)?;
             let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
             let tokens = registration_tokens::forget_expired(tx, now, AT_A_TIME)?;
             let counts = [throttles, sessions, sent, codes, links, devices, pushed, seen, tokens];

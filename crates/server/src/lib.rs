@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod account_deletion;
 pub mod accounts;
 mod app;
 mod asking;
@@ -26,9 +27,11 @@ mod clock;
 pub mod config;
 mod connected;
 mod context;
+mod cross_origin;
 pub mod demo;
 mod dev_walk;
 mod documents;
+mod email_change;
 mod ending;
 pub mod endpoint;
 mod export;
@@ -60,8 +63,10 @@ mod router;
 pub mod seal;
 pub mod sequencer;
 pub mod serve;
+mod session_limit;
 pub mod settings;
 mod sign_in;
+mod sign_up;
 mod snapshot;
 
 pub use app::{App, Inner, Rotation, WeakApp};

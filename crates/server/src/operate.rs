@@ -4,6 +4,7 @@
 //! the database may do everything anyway.
 
 pub mod apis;
+pub mod audit;
 pub mod clients;
 pub mod keys;
 pub mod registration_tokens;

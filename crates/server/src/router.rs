@@ -13,6 +13,7 @@ use tower::layer::util::Stack;
 use crate::app::App;
 use crate::config::Mode;
 use crate::context::{Contexts, Named};
+use crate::cross_origin::{Readers, SHARED, preflight};
 use crate::endpoint::api::{admin, revocations, users};
 use crate::endpoint::oauth::{
     authorize, device_authorization, introspect, logout, par, register, revoke, token, userinfo,
@@ -53,7 +54,8 @@ impl Table {
     {
         self.routes.push(Route { method, path });
         if let Some(app) = &self.app {
-            self.router = self.router.route(path, on(filter(method), around(app, handler)));
+            let handler = around(app, Readers::of(path), handler);
+            self.router = self.router.route(path, on(filter(method), handler));
         }
         self
     }
@@ -67,7 +69,7 @@ impl Table {
         self.routes.push(Route { method, path });
         if let Some(app) = &self.app {
             let verifier = Stack::new(app.verifier.layer(), layer_fn(Named::new));
-            let handler = around(app, handler.layer(verifier));
+            let handler = around(app, Readers::of(path), handler.layer(verifier));
             self.router = self.router.route(path, on(filter(method), handler));
         }
         self
@@ -76,14 +78,14 @@ impl Table {
 
 /// The outermost layer, right around a handler: one that the router is given costs every request
 /// a box and a copy of what stands below it.
-fn around<H, T>(app: &App, handler: H) -> impl Handler<T, App>
+fn around<H, T>(app: &App, readers: Readers, handler: H) -> impl Handler<T, App>
 where
     H: Handler<T, App>,
     H::Future: Unpin,
     T: 'static,
 {
     let app = app.clone();
-    handler.layer(layer_fn(move |inner| Contexts::new(app.clone(), inner)))
+    handler.layer(layer_fn(move |inner| Contexts::new(app.clone(), readers, inner)))
 }
 
 fn filter(method: &str) -> MethodFilter {
@@ -102,12 +104,22 @@ pub fn router(app: &App) -> Router {
     let routes = open
         .merge(guarded(Some(app)).router)
         .merge(pages(app.config.mode, Some(app)).router)
-        .method_not_allowed_fallback(around(app, not_allowed));
-    let whole = routes.clone().fallback(around(app, not_found)).with_state(app.clone());
+        .merge(preflights(app))
+        .method_not_allowed_fallback(around(app, Readers::SameOrigin, not_allowed));
+    let not_found = around(app, Readers::SameOrigin, not_found);
+    let whole = routes.clone().fallback(not_found).with_state(app.clone());
     match path_of(&app.config.issuer) {
         "" => whole,
         path => mounted(app, routes, path).fallback_service(Below::new(path, whole)),
     }
+}
+
+/// What browsers ask before a page of another origin sends something.
+fn preflights(app: &App) -> Router<App> {
+    SHARED.iter().fold(Router::new(), |routes, path| {
+        let handler = around(app, Readers::AnyOrigin, preflight);
+        routes.route(path, on(MethodFilter::OPTIONS, handler))
+    })
 }
 
 /// The routes of an issuer with a path. A proxy may take the path away before it asks here, or
@@ -117,8 +129,11 @@ fn mounted(app: &App, routes: Router<App>, path: &str) -> Router {
     let routes = well_known.iter().fold(routes, |routes, name| {
         // RFC 8414 §3.1: the well-known part stands between the host and the path; §5: so it does
         // for OpenID Connect's own document, beside the place that its specification says.
-        let handler = around(app, metadata::configuration);
-        routes.route(&format!("/.well-known/{name}{path}"), on(MethodFilter::GET, handler))
+        let path = format!("/.well-known/{name}{path}");
+        let document = around(app, Readers::AnyOrigin, metadata::configuration);
+        let asked = around(app, Readers::AnyOrigin, preflight);
+        let methods = on(MethodFilter::GET, document).on(MethodFilter::OPTIONS, asked);
+        routes.route(&path, methods)
     });
     routes.with_state(app.clone())
 }
@@ -185,12 +200,21 @@ fn account_pages(table: Table) -> Table {
         .add("GET", "/account", account::overview::show)
         .add("GET", "/account/profile", account::profile::show)
         .add("POST", "/account/profile", account::profile::send)
+        .add("GET", "/account/email", account::email::show)
+        .add("POST", "/account/email", account::email::send)
+        .add("POST", "/account/email/verify", account::verification::send)
+        .add("GET", "/account/email/confirm", account::email::ask_to_change)
+        .add("POST", "/account/email/confirm", account::email::agree)
+        .add("GET", "/account/email/undo", account::email::ask_to_undo)
+        .add("POST", "/account/email/undo", account::email::undo)
         .add("GET", "/account/password", account::password::show)
         .add("POST", "/account/password", account::password::send)
         .add("GET", "/account/sessions", account::sessions::show)
         .add("POST", "/account/sessions", account::sessions::send)
         .add("GET", "/account/applications", account::applications::show)
         .add("POST", "/account/applications", account::applications::send)
+        .add("GET", "/account/delete", account::delete::show)
+        .add("POST", "/account/delete", account::delete::send)
         .add("GET", "/account/data", account::data::show)
         .add("POST", "/account/data/export", account::data::export)
 }
@@ -250,6 +274,7 @@ fn account_api(table: Table) -> Table {
 fn admin_api(table: Table) -> Table {
     table
         .guard("GET", "/api/v1/admin/stats", admin::stats::stats)
+        .guard("GET", "/api/v1/admin/audit", admin::audit::list)
         .guard("GET", "/api/v1/admin/users", admin::users::list)
         .guard("POST", "/api/v1/admin/users", admin::users::create)
         .guard("GET", "/api/v1/admin/users/{id}", admin::users::show)

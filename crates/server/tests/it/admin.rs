@@ -23,6 +23,7 @@ const PLANNER_API: &str = "/api/v1/admin/apis/http%3A%2F%2Flocalhost%3A8001";
 /// `admin`, and a client with `admin users:read users:write clients:read`.
 const POLICY: &[(&str, &str, [u16; 7])] = &[
     ("GET", "/api/v1/admin/stats", [401, 403, 403, 403, 200, 403, 403]),
+    ("GET", "/api/v1/admin/audit", [401, 403, 403, 403, 200, 403, 403]),
     ("GET", "/api/v1/admin/users", [401, 403, 200, 200, 200, 403, 200]),
     ("POST", "/api/v1/admin/users", [401, 403, 201, 403, 201, 403, 201]),
     ("GET", "/api/v1/admin/users/{id}", [401, 403, 200, 200, 200, 403, 200]),

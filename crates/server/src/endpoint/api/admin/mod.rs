@@ -2,6 +2,7 @@
 //! `admin`, and what the caller may do is read in the transaction in which they do it.
 
 pub mod apis;
+pub mod audit;
 pub mod clients;
 pub mod registration_tokens;
 pub mod roles;

@@ -1,0 +1,312 @@
+//! The audit trail, as an operator sees it: searched, exported, proved, verified against what was
+//! signed. It needs no private key; erasing aside, it changes nothing.
+
+use std::collections::BTreeMap;
+
+use munjigi_audit::{
+    Checkpoint, Completed, Directory, Edge, Error, Finding, Hash, Proof, Tile, VerifierKey,
+    hash_in_tile, inclusion, leaf_hash, personal_line, tiles_of, write_bundle,
+};
+use munjigi_core::audit::Kind;
+use munjigi_core::id::{EventId, UserId};
+use munjigi_store::audit::{self, AuditFilter, StoredEvent};
+use munjigi_store::audit_log::{self, Log, StoredCheckpoint, StoredLeaf};
+use munjigi_store::page::{Listed, Page};
+use serde_json::{Value, json};
+
+use super::{Done, OperateError, Operator};
+use crate::accounts::rfc3339;
+use crate::audit_leaf::{is_as_it_was, personal};
+use crate::failure::Failure;
+
+/// How many leaves are read at a time: a bundle.
+const BUNDLE: u32 = 256;
+
+/// What the trail's tree says about itself.
+#[derive(Clone, Debug)]
+pub struct Trail {
+    /// How far it is.
+    pub log: Log,
+    /// What was signed last.
+    pub checkpoint: StoredCheckpoint,
+    /// How many events have no place in the tree yet.
+    pub waiting: i64,
+}
+
+/// A trail that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holds {
+    /// What was signed.
+    pub checkpoint: Checkpoint,
+    /// Of how many events the personal data was erased.
+    pub erased: u64,
+}
+
+impl From<Error> for OperateError {
+    fn from(error: Error) -> Self {
+        Self::Refused(format!("the audit trail: {error}; `munjigi audit verify` says where"))
+    }
+}
+
+impl Operator {
+    /// Events, the newest first.
+    pub async fn list_events(
+        &self,
+        page: Page<EventId>,
+        filter: AuditFilter,
+    ) -> Result<Listed<StoredEvent, EventId>, OperateError> {
+        self.read(move |tx| Ok(audit::list(tx, &page, &filter)?)).await
+    }
+
+    /// The tree, once a server has signed something.
+    pub async fn audit_trail(&self) -> Result<Trail, OperateError> {
+        let found = self.read(|tx| {
+            let (log, checkpoint) = (audit_log::find(tx)?, audit_log::last_checkpoint(tx)?);
+            let waiting = audit_log::count_unnumbered(tx)?;
+            Ok(log.zip(checkpoint).map(|(log, checkpoint)| Trail { log, checkpoint, waiting }))
+        });
+        let unsigned = || {
+            let what = "no checkpoint was signed yet: a server signs one within a moment";
+            OperateError::Refused(what.to_owned())
+        };
+        found.await?.ok_or_else(unsigned)
+    }
+
+    /// Whether events, leaves and tiles are what `key` signed, and go on from a checkpoint that
+    /// somebody kept.
+    pub async fn verify_audit(
+        &self,
+        key: &VerifierKey,
+        since: Option<&Checkpoint>,
+    ) -> Result<Result<Holds, Finding>, OperateError> {
+        let note = self.audit_trail().await?.checkpoint.note;
+        let checkpoint = match Checkpoint::open(&note, key) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                return Ok(Err(Finding::tampered(None, format!("the checkpoint: {error}"))));
+            }
+        };
+        let old = since.map_or(0, |old| old.size);
+        if old > checkpoint.size {
+            let what = format!("{old} events were signed before, {} are left", checkpoint.size);
+            return Ok(Err(Finding::Forked(what)));
+        }
+        let mut walk = Walk { tree: Edge::default(), then: None, old, erased: 0 };
+        while walk.tree.size() < checkpoint.size {
+            let next = walk.tree.size();
+            let leaves = self.leaves(next, checkpoint.size).await?;
+            let completed = match walk.bundle(next, &leaves) {
+                Ok(completed) => completed,
+                Err(finding) => return Ok(Err(finding)),
+            };
+            if let Err(finding) = self.compare(&completed).await? {
+                return Ok(Err(finding));
+            }
+        }
+        if let Err(finding) = self.compare(&walk.tree.unfinished()).await? {
+            return Ok(Err(finding));
+        }
+        if walk.tree.root() != checkpoint.root {
+            let what = "events and tiles fit together, and are not those that were signed";
+            return Ok(Err(Finding::tampered(None, what)));
+        }
+        let then = walk.then.unwrap_or_else(|| walk.tree.root());
+        if since.is_some_and(|since| since.size > 0 && since.root != then) {
+            let what = format!("the first {old} events are others than were signed before");
+            return Ok(Err(Finding::Forked(what)));
+        }
+        Ok(Ok(Holds { checkpoint, erased: walk.erased }))
+    }
+
+    /// Compares computed tiles with those in the database, which may be longer by now.
+    async fn compare(&self, computed: &[Completed]) -> Result<Result<(), Finding>, OperateError> {
+        for Completed { tile, hashes } in computed {
+            let found = self.hashes(*tile).await?;
+            let step = 1_u64.checked_shl(tile.level.unwrap_or(0) * 8).unwrap_or(0);
+            let at = |place: usize| {
+                let place = u64::try_from(place).unwrap_or(u64::MAX);
+                Some(tile.first_entry().saturating_add(place.saturating_mul(step)))
+            };
+            if let Some(place) = found.iter().zip(hashes).position(|(a, b)| a != b) {
+                let what = format!("an event, or its hash in {}, was changed", tile.path());
+                return Ok(Err(Finding::tampered(at(place), what)));
+            }
+            if found.len() < hashes.len() {
+                let what = format!("{} ends too early", tile.path());
+                return Ok(Err(Finding::incomplete(at(found.len()), what)));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Writes what was signed last into a directory, as C2SP tlog-tiles lays it out, with the
+    /// personal data that is still there in a file beside it.
+    pub async fn export_audit(&self, into: &Directory) -> Result<Trail, OperateError> {
+        let trail = self.audit_trail().await?;
+        let size = u64::try_from(trail.checkpoint.size).unwrap_or(0);
+        let written = |path: &str, bytes: &[u8]| {
+            let failed = |error| OperateError::Refused(format!("{path}: {error}"));
+            into.write(path, bytes).map_err(failed)
+        };
+        let mut lines = String::new();
+        for tile in tiles_of(size) {
+            if tile.level.is_some() {
+                let hashes: Vec<Hash> = self.hashes(tile).await?;
+                written(&tile.path(), &munjigi_audit::write_hashes(&cut(hashes, tile.width)))?;
+                continue;
+            }
+            let leaves = self.leaves(tile.first_entry(), size).await?;
+            let entries = leaves.iter().map(|(leaf, _)| leaf.entry.as_bytes());
+            written(&tile.path(), &write_bundle(entries)?)?;
+            for (leaf, event) in &leaves {
+                let kept = leaf.salt.as_ref().zip(event.as_ref());
+                let seq = u64::try_from(leaf.seq).unwrap_or(0);
+                let line = kept.map(|(salt, event)| personal_line(seq, salt, &personal(event)));
+                lines.push_str(&line.unwrap_or_default());
+            }
+        }
+        written("personal.ndjson", lines.as_bytes())?;
+        written("checkpoint", trail.checkpoint.note.as_bytes())?;
+        Ok(trail)
+    }
+
+    /// A proof that an event is in the trail, for somebody who has its key and nothing else.
+    pub async fn prove_event(&self, id: EventId) -> Result<Proof, OperateError> {
+        let trail = self.audit_trail().await?;
+        let size = u64::try_from(trail.checkpoint.size).unwrap_or(0);
+        let found = self.read(move |tx| Ok(audit_log::seq_of(tx, &id)?)).await?;
+        let index = found.and_then(|seq| u64::try_from(seq).ok()).filter(|seq| *seq < size);
+        let index = index.ok_or_else(|| super::not_found("signed event", id))?;
+        let leaves = self.leaves(index, index.saturating_add(1)).await?;
+        let entry = leaves.into_iter().next().map(|(leaf, _)| leaf.entry.into_bytes());
+        let entry = entry.ok_or_else(|| super::not_found("leaf of event", id))?;
+        let path = self.read(move |tx| {
+            let mut known: BTreeMap<(u32, u64), Vec<Hash>> = BTreeMap::new();
+            inclusion(index, size, |height, subtree| {
+                hash_in_tile(height, subtree, |level, place, _| {
+                    if let Some(hashes) = known.get(&(level, place)) {
+                        return Ok(hashes.clone());
+                    }
+                    let hashes = read_tile(tx, level, place)?;
+                    known.insert((level, place), hashes.clone());
+                    Ok::<_, OperateError>(hashes)
+                })
+            })
+        });
+        Ok(Proof { entry, index, path: path.await?, note: trail.checkpoint.note })
+    }
+
+    /// Erases what the events about a person tell about them: addresses, details, and the salts
+    /// without which nobody can guess those. The trail holds as before.
+    pub async fn erase_from_audit(&self, subject: UserId) -> Result<u64, OperateError> {
+        let event = self.event(Kind::PersonalDataErased)?.subject(subject);
+        let erased = self.write(move |tx| {
+            let erased = audit_log::erase(tx, &subject.to_string())?;
+            Ok(match erased {
+                0 => Done::Same(0),
+                more => Done::Changed(more, event.clone().with("events", more)),
+            })
+        });
+        erased.await
+    }
+
+    async fn leaves(
+        &self,
+        first: u64,
+        end: u64,
+    ) -> Result<Vec<(StoredLeaf, Option<StoredEvent>)>, OperateError> {
+        let (first, end) = (to_i64(first), to_i64(end));
+        let mut leaves = self.read(move |tx| Ok(audit_log::leaves(tx, first, BUNDLE)?)).await?;
+        leaves.retain(|(leaf, _)| leaf.seq < end);
+        Ok(leaves)
+    }
+
+    async fn hashes(&self, tile: Tile) -> Result<Vec<Hash>, OperateError> {
+        let level = tile.level.unwrap_or(0);
+        self.read(move |tx| read_tile(tx, level, tile.index)).await
+    }
+}
+
+fn read_tile(
+    tx: &mut munjigi_store::ReadTx<'_>,
+    level: u32,
+    place: u64,
+) -> Result<Vec<Hash>, OperateError> {
+    let found = audit_log::tile(tx, i64::from(level), to_i64(place))?;
+    let bytes = found.map(|tile| tile.hashes).unwrap_or_default();
+    Ok(bytes.as_chunks::<32>().0.to_vec())
+}
+
+fn cut(mut hashes: Vec<Hash>, width: u64) -> Vec<Hash> {
+    hashes.truncate(usize::try_from(width).unwrap_or(usize::MAX));
+    hashes
+}
+
+fn to_i64(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A walk over every leaf.
+struct Walk {
+    tree: Edge,
+    /// The root when the tree had `old` leaves.
+    then: Option<Hash>,
+    old: u64,
+    erased: u64,
+}
+
+impl Walk {
+    fn bundle(
+        &mut self,
+        next: u64,
+        leaves: &[(StoredLeaf, Option<StoredEvent>)],
+    ) -> Result<Vec<Completed>, Finding> {
+        if leaves.is_empty() {
+            return Err(Finding::incomplete(Some(next), "the leaf is missing"));
+        }
+        let mut completed = Vec::new();
+        for ((leaf, event), seq) in leaves.iter().zip(next..) {
+            if leaf.seq != to_i64(seq) {
+                return Err(Finding::incomplete(Some(seq), "the leaf is missing"));
+            }
+            self.erased = self.erased.saturating_add(u64::from(leaf.salt.is_none()));
+            match event {
+                Some(event) if is_as_it_was(event, leaf.salt.as_ref(), &leaf.entry) => {}
+                Some(_) => {
+                    let what = "the event is not what its leaf was made of";
+                    return Err(Finding::tampered(Some(seq), what));
+                }
+                // What is erased may be gone with its row.
+                None if leaf.salt.is_none() => {}
+                None => return Err(Finding::incomplete(Some(seq), "the event is missing")),
+            }
+            completed.extend(self.tree.push(leaf_hash(leaf.entry.as_bytes())));
+            if self.tree.size() == self.old {
+                self.then = Some(self.tree.root());
+            }
+        }
+        Ok(completed)
+    }
+}
+
+/// An event as people and programs read it.
+pub fn show_event(event: &StoredEvent) -> Value {
+    json!({
+        "id": event.id.to_string(),
+        "at": rfc3339(event.at),
+        "kind": event.kind,
+        "outcome": event.outcome.as_str(),
+        "actor_kind": event.actor_kind,
+        "actor": event.actor_id,
+        "subject": event.subject.map(|subject| subject.to_string()),
+        "client_id": event.client_id.as_ref().map(ToString::to_string),
+        "address": event.address.map(|address| address.to_string()),
+        "request_id": event.request_id.map(|request| request.to_string()),
+        "detail": event.detail,
+    })
+}
+
+/// The key that a trail says it is signed with. Whoever can write the database can write it, too.
+pub fn own_key(trail: &Trail) -> Result<VerifierKey, Failure> {
+    trail.log.vkey.parse().map_err(|_| Failure::Damaged("the key of the audit trail"))
+}

@@ -1,0 +1,260 @@
+//! The audit trail as a tree: every event gets one place, one node at a time gives it, and nothing
+//! is signed that does not go on from what was signed before.
+
+use munjigi_audit::{Checkpoint, Directory, Finding, VerifierKey};
+use munjigi_core::audit::{Actor, Event, Kind, Origin};
+use munjigi_core::id::EventId;
+use munjigi_core::time::Timestamp;
+use munjigi_server::operate::Operator;
+use munjigi_server::operate::audit::own_key;
+use munjigi_server::sequencer::{Looked, Refused, Sequencer};
+use munjigi_store::testing::{Database, Tampering, tamper};
+use munjigi_store::{Audit, Committed, StoreError, audit_log, each_backend};
+use tempfile::TempDir;
+
+use crate::harness::*;
+
+/// Writes events, each of a moment of its own from `first` on.
+async fn happen(app: &TestApp, first: i64, count: i64) {
+    let events = (first..first + count).map(|number| {
+        let at = Timestamp::from_millis(BEGINNING * 1_000 + number);
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&number.to_be_bytes());
+        let address = Some("203.0.113.9".parse().unwrap());
+        let origin = Origin { at, actor: Actor::Anonymous, address, request_id: None };
+        let event = Event::new(EventId::from_parts(at, random), Kind::SignInRefused, origin);
+        event.with("number", number)
+    });
+    let events: Vec<Event> = events.collect();
+    let written = app
+        .app
+        .store
+        .write(move |_| Ok::<_, StoreError>(Committed::new((), Audit::Records(events.clone()))));
+    written.await.unwrap();
+}
+
+async fn operator(app: &TestApp, database: &Database) -> (Operator, VerifierKey) {
+    let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+    let key = own_key(&operator.audit_trail().await.unwrap()).unwrap();
+    (operator, key)
+}
+
+async fn verdict(app: &TestApp, database: &Database) -> Result<u64, Finding> {
+    let (operator, key) = operator(app, database).await;
+    let holds = operator.verify_audit(&key, None).await.unwrap();
+    operator.close().await;
+    holds.map(|holds| holds.checkpoint.size)
+}
+
+fn signed(looked: Looked) -> i64 {
+    match looked {
+        Looked::Done { signed, .. } => signed,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn waiting(app: &TestApp) -> i64 {
+    app.app.store.read(audit_log::count_unnumbered).await.unwrap()
+}
+
+each_backend! {
+    async fn every_event_gets_a_place_and_the_trail_holds_without_the_server(database) {
+        let app = TestApp::start_with(&database).await;
+        let somebody = app.sign_up("new@example.com", "seven bridges at night").await;
+        app.sign_in(MINJI).await;
+        app.post("/api/v1/users/login", serde_json::json!({})).await;
+        let before = waiting(&app).await;
+        assert!(before > 2);
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        let looked = sequencer.run(&app.app).await.unwrap();
+        assert_eq!(looked, Looked::Done { numbered: before as usize, signed: before });
+        assert_eq!(waiting(&app).await, 0);
+        assert_eq!(verdict(&app, &database).await, Ok(before as u64));
+
+        let (operator, key) = operator(&app, &database).await;
+        assert_eq!(key, sequencer.verifier());
+        assert_eq!(key.name(), "localhost:8000/audit");
+        let directory = TempDir::new().unwrap();
+        let export = Directory::new(directory.path());
+        operator.export_audit(&export).await.unwrap();
+        let verified = munjigi_audit::verify(&export, &key).unwrap();
+        assert_eq!((verified.checkpoint.size, verified.personal), (before as u64, before as u64));
+
+        // A proof needs neither the server nor the export.
+        let page = munjigi_store::page::Page::first(200);
+        let listed = operator.list_events(page, Default::default()).await.unwrap();
+        for event in listed.items {
+            let proof = operator.prove_event(event.id).await.unwrap();
+            assert_eq!(proof.check(&key).map(|checkpoint| checkpoint.size), Ok(before as u64));
+            assert!(String::from_utf8(proof.entry).unwrap().contains(&event.id.to_string()));
+        }
+
+        // What tells about somebody is erased, and the trail holds; the erasure is an event, too.
+        let erased = operator.erase_from_audit(somebody.parse().unwrap()).await.unwrap();
+        assert!(erased > 0);
+        assert_eq!(operator.erase_from_audit(munjigi_core::id::UserId::from_random([0; 16])).await.unwrap(), 0);
+        operator.export_audit(&export).await.unwrap();
+        let verified = munjigi_audit::verify(&export, &key).unwrap();
+        assert_eq!(verified.personal, before as u64 - erased);
+        app.advance(1);
+        assert_eq!(signed(sequencer.run(&app.app).await.unwrap()), before + 1);
+        assert_eq!(operator.verify_audit(&key, None).await.unwrap().unwrap().erased, erased);
+        assert!(app.trail(&somebody).await.contains(&"personal_data_erased".to_owned()));
+        operator.close().await;
+    }
+
+    async fn an_event_that_was_committed_late_gets_its_place_all_the_same(database) {
+        let app = TestApp::start_with(&database).await;
+        happen(&app, 1_000, 3).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        let first = signed(sequencer.run(&app.app).await.unwrap());
+        // Older by its id than everything that has a place.
+        happen(&app, -5_000, 2).await;
+        app.advance(1);
+        assert_eq!(signed(sequencer.run(&app.app).await.unwrap()), first + 2);
+        assert_eq!(verdict(&app, &database).await, Ok(first as u64 + 2));
+    }
+
+    async fn a_checkpoint_is_signed_for_every_256_events_or_after_a_second(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        let first = signed(sequencer.run(&app.app).await.unwrap());
+        happen(&app, 0, 600).await;
+        let looked = sequencer.run(&app.app).await.unwrap();
+        assert_eq!(looked, Looked::Done { numbered: 600, signed: first + 512 });
+        app.advance(1);
+        let looked = sequencer.run(&app.app).await.unwrap();
+        assert_eq!(looked, Looked::Done { numbered: 0, signed: first + 600 });
+        assert_eq!(verdict(&app, &database).await, Ok(first as u64 + 600));
+    }
+
+    async fn a_node_that_falls_silent_is_followed_by_another(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut one = Sequencer::new(&app.app).unwrap();
+        let mut two = Sequencer::new(&app.app).unwrap();
+        let first = signed(one.run(&app.app).await.unwrap());
+        happen(&app, 0, 300).await;
+        assert_eq!(two.run(&app.app).await.unwrap(), Looked::Elsewhere);
+        app.advance(11);
+        // It takes over and computes the tree from what was signed.
+        assert_eq!(signed(two.run(&app.app).await.unwrap()), first + 256);
+        app.advance(1);
+        assert_eq!(signed(two.run(&app.app).await.unwrap()), first + 300);
+        happen(&app, 1_000, 300).await;
+        assert_eq!(one.run(&app.app).await.unwrap(), Looked::Elsewhere);
+        app.advance(11);
+        one.run(&app.app).await.unwrap();
+        app.advance(1);
+        assert_eq!(signed(one.run(&app.app).await.unwrap()), first + 600);
+        assert_eq!(verdict(&app, &database).await, Ok(first as u64 + 600));
+    }
+
+    /// Hand-over while others write: places are given once, without a gap.
+    async fn nodes_that_quarrel_write_one_tree(database) {
+        let app = TestApp::start_with(&database).await;
+        let nodes = (0..3).map(|node| {
+            let app = app.clone();
+            tokio::spawn(async move {
+                let mut sequencer = Sequencer::new(&app.app).unwrap();
+                for round in 0..12 {
+                    happen(&app, node * 100_000 + round * 100, 7).await;
+                    app.advance(11);
+                    match sequencer.run(&app.app).await {
+                        Ok(Looked::Refused(refused)) => panic!("{refused}"),
+                        Ok(Looked::Elsewhere | Looked::Done { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        });
+        let nodes: Vec<_> = nodes.collect();
+        for node in nodes {
+            node.await.unwrap();
+        }
+        app.advance(11);
+        happen(&app, -1, 1).await;
+        let total = signed(Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap());
+        assert_eq!(waiting(&app).await, 0);
+        assert!(total >= 3 * 12 * 7);
+        assert_eq!(verdict(&app, &database).await, Ok(total as u64));
+    }
+
+    /// AU-01, on the tables.
+    async fn au_01_whatever_is_done_to_the_tables_is_found(database) {
+        let app = TestApp::start_with(&database).await;
+        happen(&app, 0, 300).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        sequencer.run(&app.app).await.unwrap();
+        app.advance(1);
+        let size = signed(sequencer.run(&app.app).await.unwrap());
+        let (operator, key) = operator(&app, &database).await;
+        let note = operator.audit_trail().await.unwrap().checkpoint.note;
+        let kept = Checkpoint::open(&note, &key).unwrap();
+        assert_eq!(operator.verify_audit(&key, Some(&kept)).await.unwrap().err(), None);
+        // Each is found before what was done to a later place.
+        let done = [
+            (Tampering::EventChanged, 260, Some(260)),
+            (Tampering::LeafChanged, 261, Some(261)),
+            (Tampering::LeavesSwapped, 262, Some(262)),
+            (Tampering::TileChanged, 263, Some(263)),
+            (Tampering::TileDeleted, 290, Some(256)),
+            (Tampering::EventDeleted, 250, Some(250)),
+            (Tampering::LeafDeleted, 200, Some(200)),
+            (Tampering::RolledBack, 0, None),
+        ];
+        for (what, place, found_at) in done {
+            assert!(tamper(&app.app.store, what, place).await.unwrap() > 0, "{what:?}");
+            let finding = operator.verify_audit(&key, Some(&kept)).await.unwrap().unwrap_err();
+            match &finding {
+                Finding::Tampered(at, _) | Finding::Incomplete(at, _) => {
+                    assert_eq!(*at, found_at, "{what:?}: {finding}");
+                }
+                Finding::Forked(_) => assert_eq!(what, Tampering::RolledBack),
+            }
+            // The first four undo themselves.
+            if place >= 260 && place < 290 {
+                tamper(&app.app.store, what, place).await.unwrap();
+            }
+        }
+        assert!(size > 300);
+        operator.close().await;
+    }
+}
+
+/// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
+#[tokio::test]
+async fn nothing_is_signed_on_a_tree_that_was_changed() {
+    for what in [Tampering::TileChanged, Tampering::TileDeleted, Tampering::RolledBack] {
+        let database = Database::sqlite();
+        let app = TestApp::start_with(&database).await;
+        happen(&app, 0, 30).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        let size = signed(sequencer.run(&app.app).await.unwrap());
+        tamper(&app.app.store, what, 7).await.unwrap();
+        happen(&app, 1_000, 1).await;
+        app.advance(11);
+        let mut other = Sequencer::new(&app.app).unwrap();
+        let looked = other.run(&app.app).await.unwrap();
+        assert!(matches!(looked, Looked::Refused(Refused(_))), "{what:?} {looked:?}");
+        let log = app.app.store.read(audit_log::find).await.unwrap().unwrap();
+        assert_eq!((log.signed_size, log.size), (size, size));
+        // People sign in all the same.
+        app.sign_in(MINJI).await;
+    }
+}
+
+#[tokio::test]
+async fn a_trail_is_not_gone_on_with_under_another_name() {
+    let database = Database::sqlite();
+    let app = TestApp::start_with(&database).await;
+    Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap();
+    let elsewhere = munjigi_server::Config {
+        issuer: "http://localhost:9000".to_owned(),
+        ..config(database.url().clone())
+    };
+    let app = TestApp::start_from(elsewhere).await;
+    happen(&app, 0, 1).await;
+    app.advance(60);
+    let looked = Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap();
+    assert!(matches!(looked, Looked::Refused(_)), "{looked:?}");
+}
