@@ -1,5 +1,6 @@
-// A real Chromium goes through the pages: in both languages, with JavaScript and without, and
-// axe-core looks at every page on the way. Prints one line for each page that was fine.
+// A real Chromium goes through the pages, from sign-up to sign-out: in both languages, with
+// JavaScript and without, and axe-core looks at every page on the way. Prints one line for each
+// page that was fine.
 'use strict';
 
 const assert = require('node:assert');
@@ -37,42 +38,121 @@ async function looksFine(page, name, { script }) {
   console.log(lang, script ? 'with' : 'without', 'JavaScript:', name);
 }
 
-async function walk(browser, client, locale, script) {
-  // What runs axe must not be stopped by the pages' own policy; the walk without it is.
-  const context = await browser.newContext({ locale, javaScriptEnabled: script, bypassCSP: script });
-  const page = await context.newPage();
-  const verifier = randomBytes(32).toString('base64url');
-  const redirectUri = `http://127.0.0.1:${client.port}/callback`;
-  const request = new URL(`${issuer}/oauth2/authorize`);
-  request.search = new URLSearchParams({
-    client_id: clientId,
-    redirect_uri: redirectUri,
-    response_type: 'code',
-    scope: 'openid profile email',
-    state: 'the state',
-    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-    code_challenge_method: 'S256',
-  });
+// What fills a form in and sends it as most people do.
+async function type(page, fields) {
+  for (const [name, value] of Object.entries(fields)) await page.fill(`input[name=${name}]`, value);
+  await page.press(`input[name=${Object.keys(fields).pop()}]`, 'Enter');
+}
 
-  await page.goto(request.href);
-  assert.strictEqual(await page.getAttribute('html', 'lang'), locale.slice(0, 2));
-  await looksFine(page, 'login', { script });
-  await page.fill('input[name=username]', 'minji');
-  await page.press('input[name=username]', 'Enter');
-  await page.waitForSelector('input[name=password]');
-  await looksFine(page, 'password', { script });
-  await page.fill('input[name=password]', 'not the password');
-  await page.press('input[name=password]', 'Enter');
+// The mails to an address, the newest first.
+async function mailsTo(address) {
+  const { messages } = await (await fetch(`${issuer}/dev/mail.json`)).json();
+  return messages.filter(({ to }) => to === address);
+}
+
+// Sign-up, and the link of the mail that comes of it.
+async function signUp(page, shown, person) {
+  await page.click('a[href*="/signup"]');
+  await shown('sign-up');
+  await type(page, { email: person.email, username: person.username, name: person.name, password: 'password' });
   await page.waitForSelector('[role=alert]');
-  await looksFine(page, 'password-wrong', { script });
-  await page.fill('input[name=password]', 'demo-minji');
-  await page.press('input[name=password]', 'Enter');
-  await page.waitForSelector('button[value=allow]');
-  await looksFine(page, 'consent', { script });
-  await page.click('button[value=allow]');
-  await page.waitForURL(`${redirectUri}?**`);
+  assert.strictEqual(await page.inputValue('input[name=email]'), person.email, 'what was typed is kept');
+  await shown('sign-up-wrong');
+  await type(page, { password: person.password });
+  await page.waitForSelector('[role=status]');
+  await shown('sign-up-sent');
+  await page.goto(`${issuer}/dev/mail`);
+  await page.getByText(person.email).first().waitFor();
+  await shown('mailbox');
+  const [mail] = await mailsTo(person.email);
+  await page.goto(`${issuer}/dev/mail/${mail.id}`);
+  await shown('mail');
+  await page.goto(mail.links.find((link) => link.includes('/verify?')));
+  await shown('verify');
+  await page.click('main form button');
+  await page.waitForSelector('[role=status]');
+  await shown('verified');
+}
 
-  const reached = client.seen.pop();
+// Sign-in, with a slip of the hand, and consent.
+async function signIn(page, shown, person) {
+  await shown('login');
+  await type(page, { username: person.username });
+  await page.waitForSelector('input[name=password]');
+  await shown('password');
+  await type(page, { password: 'not the password' });
+  await page.waitForSelector('[role=alert]');
+  await shown('password-wrong');
+  await type(page, { password: person.password });
+  await page.waitForSelector('button[value=allow]');
+  await shown('consent');
+  await page.click('button[value=allow]');
+}
+
+// One's own account: the profile, where one is signed in, which applications have access.
+async function account(page, shown, person) {
+  await page.goto(`${issuer}/account`);
+  await page.getByText(person.email).first().waitFor();
+  await shown('account');
+  await page.click('.menu a[href$="/account/profile"]');
+  await shown('account-profile');
+  await type(page, { name: `${person.name} II` });
+  await page.waitForSelector('.notice');
+  assert.strictEqual(await page.inputValue('input[name=name]'), `${person.name} II`);
+  await shown('account-profile-saved');
+  await page.click('.menu a[href$="/account/password"]');
+  await shown('account-password');
+  await page.click('.menu a[href$="/account/sessions"]');
+  assert.strictEqual(await page.locator('.row').count(), 1);
+  await shown('account-sessions');
+  await page.click('.menu a[href$="/account/applications"]');
+  await page.getByText('Photo album').first().waitFor();
+  await shown('account-applications');
+  await page.click('button[value=remove]');
+  await page.waitForSelector('.notice');
+  assert.strictEqual(await page.locator('.row').count(), 0);
+  await shown('account-applications-none');
+  await page.click('.menu a[href$="/account/data"]');
+  await shown('account-data');
+  await page.goto(`${issuer}/device`);
+  await shown('device');
+}
+
+async function signOut(page, shown) {
+  await page.goto(`${issuer}/account`);
+  await page.click('.menu button[value=sign-out]');
+  await page.waitForSelector('main h1');
+  if (await page.locator('main form button[value=sign-out]').count()) {
+    await shown('sign-out');
+    await page.click('main form button[value=sign-out]');
+  }
+  await page.waitForSelector('[role=status]');
+  await shown('signed-out');
+  await page.goto(`${issuer}/account`);
+  assert.match(page.url(), /\/login/, 'nobody is signed in any more');
+}
+
+// The first page of `munjigi dev`: from sign-in to a token that is refused.
+async function devHome(page, shown) {
+  await page.goto(`${issuer}/`);
+  await shown('dev-home');
+  await page.click('a[href$="/dev/sign-in"]');
+  await type(page, { username: 'jun' });
+  await page.waitForSelector('input[name=password]');
+  await type(page, { password: 'demo-jun' });
+  await page.waitForSelector('button[value=call]');
+  await shown('dev-token');
+  await page.click('button[value=call]');
+  await page.getByText('200 OK').waitFor();
+  await page.click('button[value=revoke]');
+  await page.click('button[value=call-again]');
+  await page.getByText('401 Unauthorized').waitFor();
+  await shown('dev-refused');
+  await page.click('button[value=reset]');
+  await page.waitForSelector('a[href$="/dev/sign-in"]');
+}
+
+async function redeem(reached, redirectUri, verifier) {
   assert.strictEqual(reached.searchParams.get('state'), 'the state');
   assert.strictEqual(reached.searchParams.get('iss'), issuer);
   const answer = await fetch(`${issuer}/oauth2/token`, {
@@ -87,10 +167,50 @@ async function walk(browser, client, locale, script) {
   });
   assert.strictEqual(answer.status, 200, await answer.clone().text());
   assert.ok((await answer.json()).id_token);
+}
 
+function authorizationRequest(redirectUri, verifier) {
+  const request = new URL(`${issuer}/oauth2/authorize`);
+  request.search = new URLSearchParams({
+    client_id: clientId,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope: 'openid profile email',
+    state: 'the state',
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  return request;
+}
+
+async function walk(browser, client, locale, script) {
+  // What runs axe must not be stopped by the pages' own policy; the walk without it is.
+  const context = await browser.newContext({ locale, javaScriptEnabled: script, bypassCSP: script });
+  const page = await context.newPage();
+  const shown = async (name) => {
+    assert.strictEqual(await page.getAttribute('html', 'lang'), locale.slice(0, 2), name);
+    await looksFine(page, name, { script });
+  };
+  const username = `walker-${locale.slice(0, 2)}-${script ? 'with' : 'without'}`;
+  const person = { username, email: `${username}@example.com`, name: '한걸음', password: randomBytes(15).toString('base64url') };
+  const verifier = randomBytes(32).toString('base64url');
+  const redirectUri = `http://127.0.0.1:${client.port}/callback`;
+  const request = authorizationRequest(redirectUri, verifier);
+
+  await page.goto(request.href);
+  await signUp(page, shown, person);
+  await page.goto(request.href);
+  await signIn(page, shown, person);
+  await page.waitForURL(`${redirectUri}?**`);
+  await redeem(client.seen.pop(), redirectUri, verifier);
+  await account(page, shown, person);
+  await signOut(page, shown);
+  await page.goto(`${issuer}/recover`);
+  await shown('recover');
+  await devHome(page, shown);
   request.searchParams.set('redirect_uri', 'http://127.0.0.1:1/other');
   await page.goto(request.href);
-  await looksFine(page, 'wrong-redirect-uri', { script });
+  await shown('wrong-redirect-uri');
   await context.close();
 }
 
