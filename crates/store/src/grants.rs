@@ -296,9 +296,11 @@ fn with_standing(mut row: Row) -> Result<(Grant, Standing)> {
     Ok((grant, standing))
 }
 
-/// Reads `grant_columns!`, which begin at column `from`: the grant, and when its session ended and
-/// was kept.
-fn take(row: &mut Row, from: usize) -> Result<(Grant, (Option<Timestamp>, Option<Timestamp>))> {
+/// When a session ended, and when it was kept.
+type SessionTimes = (Option<Timestamp>, Option<Timestamp>);
+
+/// Reads `grant_columns!`, which begin at column `from`.
+fn take(row: &mut Row, from: usize) -> Result<(Grant, SessionTimes)> {
     let grant = Grant {
         user_id: row.take(from)?,
         id: row.take(from + 1)?,

@@ -26,6 +26,7 @@ use crate::id_token::{self, IdToken};
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::random;
 use crate::reply::oauth::OAuthError;
+use crate::snapshot::Snapshot;
 
 /// A code and what comes with it.
 pub struct Presented {
@@ -117,7 +118,7 @@ pub async fn authorization_code(
     };
     let outcome = app.store.write(move |tx| spend(tx, &spending)).await?;
 
-    let Granted { code, grant, user, session } = match outcome {
+    let granted = match outcome {
         Outcome::With(granted) => *granted,
         Outcome::Ended(revocation, reason) => {
             if let Some(revocation) = revocation {
@@ -127,31 +128,49 @@ pub async fn authorization_code(
         }
         Outcome::Refuse(refusal) => return Err(refusal.into()),
     };
-    let scope = issue::granted_scope(&snapshot, &user, &grant.scope);
-    let audiences = if asked_for.is_empty() { &grant.audiences } else { &asked_for };
-    let target = issue::target_of(&snapshot, audiences, now)?;
-    let asked = UserToken {
-        target: &target,
-        scope: &scope,
-        now,
-        not_before,
-        jkt: grant.dpop_jkt.as_deref(),
-    };
-    let response = issue::response(app, &snapshot, &user, &grant, asked)?;
-    let id_token = IdToken {
-        client: &client,
-        user: &user,
-        session_id: grant.session_id,
-        amr: &session.amr,
-        authenticated_at: code.authenticated_at,
-        nonce: code.nonce.as_deref(),
-        scope: &scope,
-        claims: code.claims.as_ref(),
-        access_token: &response.access_token,
-        now,
-    };
-    let id_token = id_token.due(app, &snapshot)?;
-    Ok(TokenResponse { id_token, ..response })
+    let said = Said { snapshot: &snapshot, client: &client, not_before, now };
+    said.of(app, &granted, &asked_for)
+}
+
+/// What an answer is made of besides the rows.
+struct Said<'a> {
+    snapshot: &'a Snapshot,
+    client: &'a Client,
+    not_before: i64,
+    now: Timestamp,
+}
+
+impl Said<'_> {
+    /// The tokens of a grant that begins, for the APIs that were asked for, or all of its own.
+    fn of(
+        &self,
+        app: &App,
+        granted: &Granted,
+        asked_for: &[Audience],
+    ) -> Result<TokenResponse, OAuthError> {
+        let Self { snapshot, client, not_before, now } = *self;
+        let Granted { code, grant, user, session } = granted;
+        let scope = issue::granted_scope(snapshot, user, &grant.scope);
+        let audiences = if asked_for.is_empty() { &grant.audiences } else { asked_for };
+        let target = issue::target_of(snapshot, audiences, now)?;
+        let jkt = grant.dpop_jkt.as_deref();
+        let asked = UserToken { target: &target, scope: &scope, now, not_before, jkt };
+        let response = issue::response(app, snapshot, user, grant, asked)?;
+        let id_token = IdToken {
+            client,
+            user,
+            session_id: grant.session_id,
+            amr: &session.amr,
+            authenticated_at: code.authenticated_at,
+            nonce: code.nonce.as_deref(),
+            scope: &scope,
+            claims: code.claims.as_ref(),
+            access_token: &response.access_token,
+            now,
+        };
+        let id_token = id_token.due(app, snapshot)?;
+        Ok(TokenResponse { id_token, ..response })
+    }
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
