@@ -22,3 +22,4 @@ mod sandbox;
 mod serve;
 mod shell;
 mod tokens;
+mod trail;
