@@ -128,7 +128,7 @@ fn default(key: &str) -> Value {
         "hashing.threads" => json!(hashing_threads()),
         "log.format" => json!("text"),
         "outbound.allow" => json!([]),
-        "danger_plain_http" => json!(false),
+        "mcp.enabled" | "danger_plain_http" => json!(false),
         _ => Value::Null,
     }
 }

@@ -43,6 +43,10 @@ pub struct DevArgs {
     #[arg(long)]
     json: bool,
 
+    /// Let clients that nobody here knows make themselves known, as MCP asks
+    #[arg(long)]
+    mcp: bool,
+
     /// Where data is kept
     #[arg(long, value_name = "DIR", default_value = DATA)]
     data: PathBuf,
@@ -104,6 +108,7 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         mail: None,
         // Applications that are tried out here publish their keys here.
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
+        mcp: args.mcp,
     })
 }
 

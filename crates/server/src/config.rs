@@ -1,6 +1,7 @@
 //! The configuration file: as written, then checked as a whole. What changes while the server runs
 //! stands in the database instead (`settings.rs`).
 
+mod issuer;
 mod network;
 mod outward;
 
@@ -12,11 +13,11 @@ use std::path::{Path, PathBuf};
 use munjigi_core::time::Span;
 use munjigi_store::DatabaseUrl;
 use serde::Deserialize;
-use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::mail::MailConfig;
 use crate::seal::EncryptionKey;
+use issuer::check_issuer;
 pub use network::Network;
 use network::check_networks;
 pub use outward::Outbound;
@@ -61,6 +62,7 @@ pub struct ConfigFile {
     log: LogSection,
     mail: MailSection,
     outbound: OutboundSection,
+    mcp: McpSection,
     /// Takes plain HTTP on an address that others can reach, without a proxy in front.
     danger_plain_http: Option<bool>,
     /// Variables of the environment that look like ours and are none: no key of the file.
@@ -99,6 +101,12 @@ struct LogSection {
     format: LogFormat,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct McpSection {
+    enabled: Option<bool>,
+}
+
 /// Every key of the file, for messages, and for the environment: `MUNJIGI_<SECTION>_<KEY>`.
 pub const KEYS: &[&str] = &[
     "issuer",
@@ -117,6 +125,7 @@ pub const KEYS: &[&str] = &[
     "mail.reply_to",
     "outbound.ca_file",
     "outbound.allow",
+    "mcp.enabled",
     "danger_plain_http",
 ];
 
@@ -149,6 +158,9 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// Where this server may go by itself.
     pub outbound: Outbound,
+    /// Whether clients that nobody here knows may make themselves known, as the authorization
+    /// specification of MCP asks; what a setting says wins.
+    pub mcp: bool,
 }
 
 /// One thing that is wrong in the configuration.
@@ -241,6 +253,7 @@ impl ConfigFile {
             log_format: self.log.format,
             mail: mail.flatten(),
             outbound: outbound.unwrap_or_default(),
+            mcp: self.mcp.enabled == Some(true),
         })
     }
 
@@ -359,7 +372,7 @@ fn overlay(table: &mut toml::Table, key: &str, value: &str) {
             let items = value.split(',').map(|item| toml::Value::String(item.trim().to_owned()));
             toml::Value::Array(items.collect())
         }
-        "hashing.threads" | "danger_plain_http" => {
+        "hashing.threads" | "mcp.enabled" | "danger_plain_http" => {
             value.parse().unwrap_or_else(|_| toml::Value::String(value.to_owned()))
         }
         _ => toml::Value::String(value.to_owned()),
@@ -413,48 +426,6 @@ pub fn exposed(path: &Path) -> String {
 fn read_secret(key: &str, path: &Path) -> Result<Zeroizing<String>, Mistake> {
     let read = std::fs::read_to_string(path).map(Zeroizing::new);
     read.map_err(|error| mistake(key, format!("cannot read {}: {error}", path.display())))
-}
-
-fn check_issuer(issuer: Option<&str>) -> Result<String, Mistake> {
-    let Some(text) = issuer else {
-        let message = "is missing; it is the public URL of this server, for example \
-                       `https://auth.example.kr`, and no URL is ever built from a request";
-        return Err(mistake("issuer", message));
-    };
-    let url = Url::parse(text).map_err(|error| mistake("issuer", error.to_string()))?;
-    let loopback = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let message = if text.ends_with('/') {
-        "has no trailing slash"
-    } else if url.query().is_some() || url.fragment().is_some() {
-        // RFC 8414 §2: "no query or fragment components".
-        "has no query and no fragment"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "has no user name and no password"
-    } else if !is_plain_path(&url, text) {
-        "has a path of letters, digits, `-`, `.`, `_` and `~` between single slashes, or none"
-    } else if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
-        return Ok(text.to_owned());
-    } else {
-        "is an https URL (http only for localhost)"
-    };
-    Err(mistake("issuer", message))
-}
-
-/// Whether the path is one that stands everywhere as it was written: in routes, in metadata, and
-/// in the comparisons of clients (RFC 8414 §4: as text).
-fn is_plain_path(url: &Url, text: &str) -> bool {
-    let path = url.path().trim_end_matches('/');
-    let plain = |part: &str| {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        !part.is_empty() && part.bytes().all(is_plain)
-    };
-    let is_plain = path.is_empty() || path.split('/').skip(1).all(plain);
-    is_plain && text.ends_with(path) && !text.contains("/.")
 }
 
 fn check_listen(text: Option<&str>) -> Result<SocketAddr, Mistake> {

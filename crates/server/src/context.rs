@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::config::{Mode, Network};
+use crate::cross_origin::Readers;
 use crate::random::{self, NoRandomness};
 use crate::reply::problem::Problem;
 
@@ -88,13 +89,14 @@ impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
 #[derive(Clone)]
 pub struct Contexts<S> {
     app: App,
+    readers: Readers,
     inner: S,
 }
 
 impl<S> Contexts<S> {
-    /// Around `inner`.
-    pub fn new(app: App, inner: S) -> Self {
-        Self { app, inner }
+    /// Around `inner`, whose answers are for these.
+    pub fn new(app: App, readers: Readers, inner: S) -> Self {
+        Self { app, readers, inner }
     }
 }
 
@@ -112,9 +114,11 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        let readers = self.readers;
+        let answering = |stage| Answering { stage, readers };
         let now = self.app.clock.now();
         let Ok(request_id) = random::request_id(now) else {
-            return Answering(Stage::Failed);
+            return answering(Stage::Failed);
         };
         let config = &self.app.config;
         // Taken out, so that the few extensions of a request still fit the smallest table.
@@ -125,16 +129,19 @@ where
         request.extensions_mut().insert(Context { request_id, now, address });
         if config.mode == Mode::Dev && !names_this_machine(request.headers()) {
             // A page elsewhere whose name was made to resolve to this machine (DNS rebinding).
-            return Answering(Stage::WrongHost(request_id));
+            return answering(Stage::WrongHost(request_id));
         }
         let line = tracing::enabled!(tracing::Level::DEBUG)
             .then(|| Box::new((request.method().clone(), request.uri().path().to_owned())));
-        Answering(Stage::Inside { future: self.inner.call(request), request_id, line })
+        answering(Stage::Inside { future: self.inner.call(request), request_id, line })
     }
 }
 
 /// The answer of [`Contexts`].
-pub struct Answering<F>(Stage<F>);
+pub struct Answering<F> {
+    stage: Stage<F>,
+    readers: Readers,
+}
 
 enum Stage<F> {
     /// There is no randomness.
@@ -152,7 +159,7 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let (response, request_id, line) = match &mut self.0 {
+        let (response, request_id, line) = match &mut self.stage {
             Stage::Failed => {
                 return Poll::Ready(Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()));
             }
@@ -165,7 +172,8 @@ where
                 (ready!(Pin::new(future).poll(cx))?, *request_id, line.take())
             }
         };
-        let response = finished(response, request_id);
+        let mut response = finished(response, request_id);
+        self.readers.say(response.headers_mut());
         if let Some(line) = line {
             let ((method, path), status) = (*line, response.status().as_u16());
             tracing::debug!(%method, path, status, %request_id, "answered");

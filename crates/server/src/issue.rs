@@ -100,7 +100,7 @@ pub fn audiences<'r>(
 ) -> Result<Vec<Audience>, OAuthRefusal> {
     let refuse = |why| OAuthRefusal::new(ErrorCode::InvalidTarget, why);
     let issuer = &app.config.issuer;
-    let own = |name: &str| if name == SELF_AUDIENCE { issuer.clone() } else { name.to_owned() };
+    let own = |name: &str| audience(app, snapshot, name);
     let listed: Vec<Audience> = match client.audiences.as_slice() {
         [] => vec![issuer.clone()],
         names => names.iter().map(|name| own(name)).collect(),
@@ -125,6 +125,27 @@ pub fn audiences<'r>(
         }
     }
     Ok(asked.into_iter().collect())
+}
+
+/// The API that a name stands for, known or not. RFC 3986 §6.2.3: an empty path and `/` are the
+/// same, and libraries write either for an API that was registered with the other.
+pub fn audience(app: &App, snapshot: &Snapshot, name: &str) -> Audience {
+    if name == SELF_AUDIENCE {
+        return app.config.issuer.clone();
+    }
+    let is_host = |name: &str| {
+        let authority = name.split_once("://").map(|(_, authority)| authority);
+        authority.is_some_and(|it| !it.is_empty() && !it.contains(['/', '?']))
+    };
+    let other = match name.strip_suffix('/') {
+        Some(host) if is_host(host) => host.to_owned(),
+        None if is_host(name) => format!("{name}/"),
+        Some(_) | None => return name.to_owned(),
+    };
+    match snapshot.apis.contains_key(name) || !snapshot.apis.contains_key(&other) {
+        true => name.to_owned(),
+        false => other,
+    }
 }
 
 /// What a token for these APIs has to look like.

@@ -38,6 +38,7 @@ complaint-attempts =
         [one] Too many attempts. Try again in { $count } second.
        *[other] Too many attempts. Try again in { $count } seconds.
     }
+complaint-email-same = This is your address already.
 complaint-username-taken = This user name is taken. Please choose another.
 complaint-user-code = We don't know this code, or its time is up. Look at the device again.
 
@@ -100,6 +101,7 @@ mailed-recovery = If there is an account with { $email }, a link is on its way. 
 mailed-change = We've sent a link to { $email } and one to your old address. The change is made when you have opened both.
 verified-title = Your e-mail is confirmed
 verified-text = Thank you. You can sign in now.
+verified-elsewhere-text = Thank you. Go back to the application that you were on the way to, and sign in there.
 password-set-title = Your password is changed
 password-set-text = Every other device is signed out. Sign in with your new password.
 device-allowed-title = Your device is signed in
@@ -109,9 +111,9 @@ device-denied-text = Nothing was shared. You can close this page.
 change-half-title = One more to go
 change-half-text = Now open the link in the other mailbox.
 changed-title = Your e-mail is changed
-changed-text = Your account's address is { $email } now.
+changed-text = Your account's address is { $email } now. Still signed in somewhere that you don't know? End it under “Devices”.
 undone-title = The change is taken back
-undone-text = Your account's address is { $email }, as before.
+undone-text = Your account's address is { $email }, as before, and everybody is signed out. If it wasn't you who changed it, choose a new password now: “Forgot your password?” on the sign-in page.
 deletion-title = Your account will be deleted
 deletion-text = It is closed now, and deleted on { $date }. If you change your mind, sign in before then.
 kept-title = Your account stays
@@ -121,6 +123,8 @@ kept-text = Good to have you back. Nothing was deleted.
 consent-title = { $client } asks for your permission
 consent-host = You will be sent to
 consent-unverified = Nobody here has checked this application. Go on only if you know this address.
+consent-publisher = It is described by
+consent-local = It runs on this device. Go on only if you started it yourself just now.
 consent-may = It would like to
 consent-while = While you are signed in. You can take it back at any time in your account.
 consent-lasting =
@@ -181,6 +185,7 @@ notice-password = Your password is changed. Every other device is signed out.
 notice-session = The device is signed out.
 notice-others = Every other device is signed out.
 notice-application = The application has no access any more.
+notice-verification = We've sent you a link. Open it to confirm your address.
 profile-text = This is how applications that you allow it know you.
 email-text = Your address is { $email }. We'll send a link to it and one to the new address; the change is made when you have opened both.
 email-none = Your account has no address yet. We'll send a link to the new one.

@@ -29,7 +29,7 @@ mail-verify-body = Somebody signed up at { $service } with this e-mail address. 
 mail-verify-action = Confirm the address
 
 mail-exists-subject = You already have an account
-mail-exists-body = Somebody tried to sign up at { $service } with this e-mail address, which already has an account. Nothing was changed.
+mail-exists-body = Somebody wanted to use this e-mail address for an account at { $service }. It has one already. Nothing was changed.
 mail-exists-sign-in = Sign in
 mail-exists-recover = Choose a new password
 

@@ -17,7 +17,7 @@ mail-verify-body = 누군가 이 이메일 주소로 { $service }에 가입했�
 mail-verify-action = 주소 확인하기
 
 mail-exists-subject = 이미 계정이 있어요
-mail-exists-body = 누군가 이 이메일 주소로 { $service }에 가입하려고 했지만, 이미 계정이 있는 주소예요. 바뀐 것은 없어요.
+mail-exists-body = 누군가 이 이메일 주소를 { $service } 계정에 쓰려고 했지만, 이미 계정이 있는 주소예요. 바뀐 것은 없어요.
 mail-exists-sign-in = 로그인하기
 mail-exists-recover = 새 비밀번호 정하기
 

@@ -56,6 +56,7 @@ fn config(address: SocketAddr) -> Result<Config, Box<dyn Error>> {
         log_format: LogFormat::Text,
         mail: None,
         outbound: Outbound::default(),
+        mcp: false,
     })
 }
 

@@ -3,7 +3,7 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use munjigi_core::access::Role;
 use munjigi_core::oauth::authorization::{Prompt, ResponseMode};
@@ -213,6 +213,5 @@ fn answer(document: &Document, headers: &HeaderMap) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     // Verifiers keep it for five minutes; a new key is published a day before it is used.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response
 }

@@ -12,9 +12,13 @@ use crate::page::reply::views;
 pub struct Asked<'a> {
     /// The name of the application.
     pub client: &'a str,
-    /// The host that its answers go to; for a client that is known by a document (Client ID
-    /// Metadata Document), the one thing about it that is proved.
+    /// The host that its answers go to.
     pub host: Option<&'a str>,
+    /// The host of the document that it is known by (Client ID Metadata Document): the one thing
+    /// about it that is proved.
+    pub publisher: Option<&'a str>,
+    /// Whether its answers stay on the person's own machine, where any program may take them.
+    pub is_local: bool,
     /// Whether nobody here looked at the application: it registered itself, or is a document.
     pub is_unverified: bool,
     /// The scopes.
@@ -38,6 +42,10 @@ pub struct Consent {
     pub initial: String,
     /// The host that its answers go to.
     pub host: Option<String>,
+    /// The host of its document.
+    pub publisher: Option<String>,
+    /// Whether its answers stay on the person's own machine.
+    pub is_local: bool,
     /// Whether nobody here looked at the application.
     pub is_unverified: bool,
     /// What it asks for, a sentence each.
@@ -60,6 +68,8 @@ impl Consent {
             client: asked.client.to_owned(),
             initial: initial(asked.client),
             host: asked.host.map(str::to_owned),
+            publisher: asked.publisher.map(str::to_owned),
+            is_local: asked.is_local,
             is_unverified: asked.is_unverified,
             permissions: permissions(&frame, asked.scopes, asked.apis),
             duration: duration(&frame, asked.lasting),

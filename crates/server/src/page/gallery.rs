@@ -105,18 +105,19 @@ fn signing_in(cast: &Cast<'_>, shown: &mut Shown) {
 fn questions(cast: &Cast<'_>, shown: &mut Shown) {
     let (ticket, email, at) = ("mj_ml_x", cast.email, cast.at());
     for (name, question) in [
-        ("verify", Question::VerifyEmail { ticket, email }),
+        ("verify", Question::VerifyEmail { ticket, email, flow: Some("f") }),
         ("change-email", Question::ChangeEmail { ticket, email }),
         ("undo-email", Question::UndoEmailChange { ticket, email }),
         ("sign-out", Question::SignOut { client: Some(cast.client), request: Some("r") }),
         ("sign-out-self", Question::SignOut { client: None, request: None }),
-        ("keep", Question::KeepAccount { due: &at }),
+        ("keep", Question::KeepAccount { due: &at, flow: None }),
     ] {
         add(shown, name, &ConfirmPage::new(cast.frame(), question));
     }
     for (name, done) in [
         ("done-sign-up", Done::SignUpMailed { email }),
         ("done-verified", Done::EmailVerified),
+        ("done-verified-elsewhere", Done::EmailVerifiedElsewhere),
         ("done-recovery", Done::RecoveryMailed { email }),
         ("done-password", Done::PasswordSet),
         ("done-device", Done::DeviceAllowed),
@@ -139,13 +140,23 @@ fn asked(cast: &Cast<'_>, shown: &mut Shown) {
     let asked = Asked {
         client: cast.client,
         host: Some("planner.example"),
+        publisher: Some("apps.example"),
+        is_local: true,
         is_unverified: true,
         scopes: &scopes,
         apis: &apis,
         lasting: Some(Span::from_days(30)),
     };
     add(shown, "consent", &Consent::new(cast.frame(), "f", cast.email, asked));
-    let plain = Asked { host: None, is_unverified: false, lasting: None, scopes: &known, ..asked };
+    let plain = Asked {
+        host: None,
+        publisher: None,
+        is_local: false,
+        is_unverified: false,
+        lasting: None,
+        scopes: &known,
+        ..asked
+    };
     add(shown, "consent-plain", &Consent::new(cast.frame(), "f", cast.email, plain));
 
     let unknown = vec![Complaint::unknown_user_code(&cast.frame)];

@@ -258,6 +258,7 @@ pub fn config(database: DatabaseUrl) -> Config {
         log_format: Default::default(),
         mail: None,
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
+        mcp: false,
     }
 }
 

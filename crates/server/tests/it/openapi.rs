@@ -42,6 +42,11 @@ impl Operation {
         self.body["security"].as_array().unwrap().iter().any(|it| it.get("bearer").is_some())
     }
 
+    /// Whether a client calls it about its own registration.
+    fn is_registration(&self) -> bool {
+        self.path.starts_with("/oauth2/register")
+    }
+
     fn takes(&self, media_type: &str) -> bool {
         !self.body["requestBody"]["content"][media_type].is_null()
     }
@@ -154,7 +159,9 @@ fn references(value: &Value, found: &mut BTreeSet<String>) {
 #[test]
 fn every_json_body_names_all_of_its_members() {
     let document = document();
-    for operation in operations(&document).iter().filter(|it| it.takes(JSON)) {
+    // RFC 7591 §2: what a client says of itself and is not known is ignored.
+    let is_closed = |it: &&Operation| it.takes(JSON) && !it.is_registration();
+    for operation in operations(&document).iter().filter(is_closed) {
         let schema = &operation.body["requestBody"]["content"][JSON]["schema"];
         let reference = schema["$ref"].as_str().unwrap().trim_start_matches('#');
         let schema = document.pointer(reference).unwrap();
@@ -190,8 +197,10 @@ async fn the_document_is_valid_its_examples_work_and_answers_are_as_it_says() {
     play.accounts().await;
     play.people().await;
     play.clients().await;
+    play.registration().await;
     play.apis().await;
     play.roles().await;
+    play.feed().await;
     play.refusals().await;
     play.send("move_clock").await;
 

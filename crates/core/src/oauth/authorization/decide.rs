@@ -4,7 +4,7 @@
 use crate::id::{SessionId, UserId};
 use crate::oauth::api::Audience;
 use crate::oauth::authorization::{AuthorizationRequest, Destination, Prompt};
-use crate::oauth::client::{Client, Party};
+use crate::oauth::client::{Client, Origin, Party};
 use crate::oauth::consent::{Consent, Missing};
 use crate::oauth::error::{ErrorCode, OAuthRefusal};
 use crate::oauth::scope::Scope;
@@ -183,9 +183,11 @@ fn open_consent(request: &AuthorizationRequest, around: &Surroundings<'_>) -> Op
 }
 
 /// RFC 8252 §8.6: a public client is known only by its redirect URI. One that any program on the
-/// machine can take is never let through by what was allowed before.
+/// machine can take is never let through by what was allowed before; nor is one of which nothing
+/// is known but who can publish its document.
 fn may_be_an_impostor(around: &Surroundings<'_>) -> bool {
-    around.client.is_public() && !around.destination.redirect_uri.starts_with("https://")
+    let is_stranger = around.client.is_public() || around.client.origin == Origin::Document;
+    is_stranger && !around.destination.redirect_uri.starts_with("https://")
 }
 
 #[cfg(test)]

@@ -80,6 +80,10 @@ fn who(operation: &Value) -> String {
     let all = operation["security"].as_array().unwrap();
     let has = |name: &str| all.iter().any(|one| one.get(name).is_some());
     let scope = all.iter().find_map(|one| one.get("password")?.get(0)).map(text);
+    if has("registration") {
+        let free = if all.len() > 1 { ", or anybody, by the setting" } else { "" };
+        return format!("whoever has the token for it{free}");
+    }
     let who = match (has("bearer"), has("client"), scope) {
         (true, _, Some(scope)) => format!("whoever has an access token with the scope `{scope}`"),
         (true, _, None) => "whoever has an access token".to_owned(),

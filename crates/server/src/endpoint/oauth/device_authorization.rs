@@ -23,11 +23,13 @@ use url::form_urlencoded::Serializer;
 use crate::app::App;
 use crate::attempts::{Draw, seconds_until};
 use crate::context::{Context, UserAgent};
+use crate::documents;
 use crate::extract::client_auth::{ClientAuth, FromForm};
 use crate::extract::form::Form;
 use crate::flow::DEVICE;
 use crate::issue;
 use crate::random;
+use crate::registration;
 use crate::reply::json;
 use crate::reply::oauth::OAuthError;
 
@@ -79,6 +81,7 @@ pub async fn device_authorization(
     let ClientAuth { client, request, context } = auth;
     client.may_use(GrantType::DeviceCode)?;
     let (scope, audiences) = wanted(&app, &context, &client, &request)?;
+    documents::keep(&app, &context, &client, Some(registration::draw(&app, &context))).await?;
     let event = context.event(Kind::DeviceAsked, Actor::Client(client.id.clone()))?;
     let event = event.client(client.id.clone()).with("scope", &scope);
     let reference = Reference::new(ReferenceKind::DeviceCode, random::bytes()?);

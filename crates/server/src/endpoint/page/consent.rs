@@ -9,6 +9,7 @@ use munjigi_core::oauth::authorization::AuthorizationRequest;
 use munjigi_core::oauth::client::{Client, GrantType, Origin};
 use munjigi_core::oauth::consent::Consent;
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
+use munjigi_core::oauth::registration::is_this_machine;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::Span;
 use munjigi_store::{Audit, Committed, StoreError, consents};
@@ -99,10 +100,15 @@ impl Question {
         let names = self.audiences.iter().filter(own).filter_map(|it| snapshot.apis.get(it));
         let apis: Vec<&str> = names.map(|api| api.name.as_str()).collect();
         let url = Url::parse(&self.asking.destination.redirect_uri).ok();
+        let is_document = client.origin == Origin::Document;
+        let document = Url::parse(client.id.as_str()).ok().filter(|_| is_document);
+        let is_unverified = client.origin != Origin::Made;
         let asked = Asked {
             client: &client.name,
             host: url.as_ref().and_then(|url| url.host_str()),
-            is_unverified: client.origin != Origin::Made,
+            publisher: document.as_ref().and_then(|url| url.host_str()),
+            is_local: is_unverified && is_this_machine(&self.asking.destination.redirect_uri),
+            is_unverified,
             scopes: &scopes,
             apis: &apis,
             lasting: self.lasting(snapshot.settings.refresh_ttl),

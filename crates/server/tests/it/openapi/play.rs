@@ -35,6 +35,7 @@ struct With<'a> {
 impl Play {
     pub(super) async fn start() -> Self {
         let app = TestApp::start().await;
+        app.app.ensure_rsa_key().await.unwrap();
         let document = app.get("/openapi.json").await.expect(200).json();
         let operations = operations(&document).into_iter().map(|it| (it.id().to_owned(), it));
         let jun = app.sign_in(JUN).await.access;
@@ -204,6 +205,7 @@ impl Play {
     }
 
     async fn device(&mut self) {
+        self.app.app.ensure_rsa_key().await.unwrap();
         let grant = "urn:ietf:params:oauth:grant-type:device_code";
         let tv = json!({"client_id": "tv", "name": "TV", "grant_types": [grant],
             "token_endpoint_auth_method": "none"});
@@ -213,6 +215,22 @@ impl Play {
         let poll = json!({"grant_type": grant, "client_id": "tv",
             "device_code": told.text("/device_code")});
         self.form("token", poll, 400).await;
+    }
+
+    pub(super) async fn feed(&mut self) {
+        let demo = munjigi_server::demo::demo_clients(&self.app.app).unwrap();
+        let planner = demo.into_iter().find(|it| it.client.id.as_str() == "planner").unwrap();
+        let secret = planner.secret.unwrap();
+        let own = json!({"grant_type": "client_credentials", "client_id": "planner",
+            "client_secret": secret.reveal()});
+        let token = self.form("token", own, 200).await.text("/access_token");
+        let with = |query| With { token: Some(&token), query, ..With::default() };
+        let first = self.call("follow_revocations", with("")).await.expect(200);
+        assert!(!first.json()["entries"].as_array().unwrap().is_empty());
+        // Of another database: the same place, another mark.
+        let elsewhere = "?cursor=AQAAAAAAAAABAAAAAAAAAAA";
+        self.call("follow_revocations", with(elsewhere)).await.expect(410);
+        self.call("follow_revocations", with("?wait=31")).await.expect(400);
     }
 
     pub(super) async fn accounts(&mut self) {
@@ -298,6 +316,51 @@ impl Play {
         self.refuse("rotate_client_secret", "spa", 409).await;
     }
 
+    /// A client registers itself, by the operator's leave, and gives its registration back.
+    pub(super) async fn registration(&mut self) {
+        let jun = self.jun.clone();
+        let example = self.operations["register"].examples().remove("native").unwrap();
+        let with = |body: &Value| With { body: Some((JSON, body.clone())), ..With::default() };
+        self.call("register", with(&example)).await.expect(403);
+        self.app.set("client_registration", "token").await;
+        self.call("register", with(&example)).await.expect(401);
+        let made = self.examples("create_registration_token", &jun, "").await;
+        let token = made["three"].text("/registration_token");
+        let wrong = json!({"redirect_uris": ["javascript:alert(1)"]});
+        let signed = |body| With { token: Some(&token), ..with(body) };
+        self.call("register", signed(&wrong)).await.expect(400);
+        let text = With { token: Some(&token), body: Some((FORM, json!({}))), ..With::default() };
+        self.call("register", text).await.expect(415);
+        let large = json!({"client_uri": "x".repeat(70_000)});
+        self.call("register", signed(&large)).await.expect(413);
+        let client = self.call("register", signed(&example)).await.expect(201);
+        let (key, mine) = (client.text("/client_id"), client.text("/registration_access_token"));
+
+        let by = |token, body| With { token: Some(token), key: &key, body, ..With::default() };
+        self.call("read_registration", by(&mine, None)).await.expect(200);
+        let mut whole = example.clone();
+        whole["client_id"] = json!(key);
+        let body = Some((JSON, whole.clone()));
+        let next = self.call("replace_registration", by(&mine, body.clone())).await.expect(200);
+        let next = next.text("/registration_access_token");
+        self.call("replace_registration", by(&next, Some((JSON, wrong)))).await.expect(400);
+        self.call("replace_registration", by(&mine, body.clone())).await.expect(401);
+        self.administer("disable_client", &key).await;
+        for (id, body) in [
+            ("read_registration", None),
+            ("replace_registration", body),
+            ("delete_registration", None),
+        ] {
+            self.call(id, by("x", body.clone())).await.expect(401);
+            self.call(id, by(&next, body)).await.expect(403);
+        }
+        self.administer("enable_client", &key).await;
+        self.call("delete_registration", by(&next, None)).await.expect(204);
+
+        self.administer("list_registration_tokens", "").await;
+        self.administer("delete_registration_token", &made["three"].text("/id")).await;
+    }
+
     pub(super) async fn apis(&mut self) {
         self.administer("register_api", "").await;
         self.administer("list_apis", "").await;
@@ -338,7 +401,7 @@ impl Play {
     pub(super) async fn refusals(&mut self) {
         let jun = self.jun.clone();
         let plain = self.app.sign_in((MINJI.0, "바다로 가는 막차")).await.access;
-        for operation in self.operations.clone().values() {
+        for operation in self.operations.clone().values().filter(|it| !it.is_registration()) {
             let (id, key) = (operation.id(), "nobody");
             let token = operation.is_guarded().then_some(jun.as_str());
             let plainest = || With { token, key, ..With::default() };

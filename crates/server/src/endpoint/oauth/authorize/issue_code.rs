@@ -8,6 +8,7 @@ use munjigi_core::oauth::code::{CODE_TTL, Code};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::ticket::{Ticket, TicketKind};
 use munjigi_core::secret::Secret;
+use munjigi_store::replays::{self, Kind as Seen};
 use munjigi_store::{Audit, Committed, StoreError, codes, pushed_requests, sessions, users};
 
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::browser::Visitor;
 use crate::context::Context;
 use crate::documents;
 use crate::failure::Failure;
+use crate::flow::FLOW_TTL;
 use crate::issue;
 use crate::page::frame::Frame;
 use crate::page::reply::Page;
@@ -91,10 +93,12 @@ async fn write(
             return Ok::<_, StoreError>(Committed::nothing(None));
         };
         // RFC 9126 §4, PK-05 of the attack kit: one code for one reference, whoever is first.
-        if let Some(hash) = &pushed
-            && !pushed_requests::spend(tx, hash, now)?
-        {
-            return Ok(Committed::nothing(Some(false)));
+        if let Some(hash) = &pushed {
+            if !replays::spend_once(tx, Seen::PushedRequest, hash, now.plus(FLOW_TTL))? {
+                return Ok(Committed::nothing(Some(false)));
+            }
+            // Its row may be forgotten by now; while it is there, nobody begins with it any more.
+            pushed_requests::spend(tx, hash, now)?;
         }
         sessions::touch_held(tx, held, now.plus(idle_ttl).min(session.expires_at), now)?;
         codes::insert(tx, &code)?;

@@ -76,6 +76,7 @@ impl FromForm for TokenRequest {
                 Ok(Self::AuthorizationCode(authorization_code::Presented {
                     redirect_uri: form.find("redirect_uri").map(str::to_owned),
                     verifier,
+                    resources: asked.resources,
                     code: form.take("code", "code is missing")?,
                 }))
             }
