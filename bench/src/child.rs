@@ -193,6 +193,7 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
         log_format: munjigi_server::config::LogFormat::Text,
         mail: None,
         outbound: Default::default(),
+        mcp: false,
     }
 }
 

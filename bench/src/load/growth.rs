@@ -146,5 +146,6 @@ fn config(place: &Place) -> Config {
         log_format: LogFormat::Text,
         mail: None,
         outbound: Default::default(),
+        mcp: false,
     }
 }
