@@ -36,15 +36,28 @@ pub struct Visitor {
 
 impl Visitor {
     /// The person as they are now, in the transaction in which they change something; `None` when
-    /// the account is gone or disabled, or this browser holds the session no longer.
+    /// the account is gone, disabled or given up, or this browser holds the session no longer.
     pub fn load(&self, tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Option<User>, StoreError> {
+        Ok(self.find(tx, now)?.filter(User::is_open))
+    }
+
+    /// The same for a person who has given their account up.
+    pub fn load_leaving(
+        &self,
+        tx: &mut ReadTx<'_>,
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(self.find(tx, now)?.filter(User::is_leaving))
+    }
+
+    fn find(&self, tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Option<User>, StoreError> {
         let Session { user_id, id, .. } = &self.session;
         let session = sessions::find(tx, user_id, id)?.filter(|it| !it.is_over(now));
         let hold = session.and_then(|session| session.browser);
         if hold.is_none_or(|hold| hold.hash != self.hold.hash) {
             return Ok(None);
         }
-        Ok(users::find(tx, user_id)?.filter(|user| user.disabled_at.is_none()))
+        users::find(tx, user_id)
     }
 }
 
@@ -55,6 +68,9 @@ pub struct Browser {
     pub mark: Option<[u8; 32]>,
     /// Who is signed in with it.
     pub visitor: Option<Visitor>,
+    /// Who is signed in with it and has given their account up: they can take that back, and
+    /// nothing else.
+    pub leaving: Option<Visitor>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -74,18 +90,23 @@ impl Browser {
         let mark = Cookie::Browser.read(headers).map(mark_of);
         let ticket = Cookie::Session.read(headers);
         let ticket = ticket.and_then(|text| Ticket::open(TicketKind::BrowserSession, text));
-        let Some(ticket) = ticket else { return Ok(Self { mark, visitor: None }) };
+        let Some(ticket) = ticket else { return Ok(Self { mark, ..Self::default() }) };
         let (user_id, id) = (ticket.user_id, SessionId::from_bytes(ticket.row_id));
         let found = store.read(move |tx| {
             let session = sessions::find(tx, &user_id, &id)?;
             Ok::<_, StoreError>(session.zip(users::find(tx, &user_id)?))
         });
-        let visitor = found.await?.and_then(|(session, user)| {
+        let found = found.await?.and_then(|(session, user)| {
             let hold = session.browser.filter(|hold| ticket.opens(&hold.hash))?;
-            let is_good = !session.is_over(now) && user.disabled_at.is_none();
-            is_good.then_some(Visitor { user, session, hold })
+            (!session.is_over(now)).then_some(Visitor { user, session, hold })
         });
-        Ok(Self { mark, visitor })
+        let visitor = found.clone().filter(|it| it.user.is_open());
+        Ok(Self { mark, visitor, leaving: found.filter(|it| it.user.is_leaving()) })
+    }
+
+    /// Whose session the browser holds, whatever they may do with it.
+    pub fn holder(&self) -> Option<&Visitor> {
+        self.visitor.as_ref().or(self.leaving.as_ref())
     }
 }
 

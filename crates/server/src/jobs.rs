@@ -15,7 +15,7 @@ use crate::account_deletion;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::registration;
-use crate::{outbox, sequencer};
+use crate::{audit_keeping, outbox, sequencer};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(60);
@@ -53,6 +53,7 @@ pub fn start(app: &App) {
 /// One round.
 pub async fn run(app: &App) -> Result<(), Failure> {
     forget(app).await?;
+    audit_keeping::forget(app).await?;
     registration::forget_unused(app).await?;
     account_deletion::finish(app).await?;
     if app.snapshot().lacks_keys {

@@ -18,6 +18,7 @@ pub mod accounts;
 mod app;
 mod asking;
 mod attempts;
+pub mod audit_keeping;
 pub mod audit_leaf;
 mod browser;
 pub mod builtin;

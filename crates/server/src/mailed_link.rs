@@ -5,7 +5,7 @@
 use munjigi_core::account::link::{Followed, Link, Purpose};
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Attempts, Email, Taken};
-use munjigi_core::id::LinkId;
+use munjigi_core::id::{LinkId, UserId};
 use munjigi_core::oauth::ticket::{Ticket, TicketKind};
 use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::Timestamp;
@@ -28,27 +28,52 @@ pub struct MailedLink {
     parcel: Option<Parcel>,
 }
 
+/// What a link is to be.
+pub struct Wanted<'w> {
+    /// What for.
+    pub purpose: Purpose,
+    /// The page that it leads to.
+    pub path: &'static str,
+    /// What its address carries besides the ticket.
+    pub carried: Option<(&'static str, &'w str)>,
+    /// The address that it is about.
+    pub email: &'w str,
+    /// The address that it is mailed to.
+    pub to: &'w str,
+}
+
+impl<'w> Wanted<'w> {
+    /// A link about the address that somebody has now, mailed to it.
+    pub fn own(purpose: Purpose, path: &'static str, user: &'w User) -> Self {
+        Self { purpose, path, carried: None, email: &user.email, to: &user.email }
+    }
+}
+
 impl MailedLink {
-    /// A link to the page at `path` for the address that somebody has now. `about` is what its mail
-    /// tells, given where the link leads and how many seconds it is good.
+    /// A link. `about` is what its mail tells, given where the link leads and how many seconds it
+    /// is good.
     pub fn new(
         app: &App,
         user: &User,
-        (purpose, path): (Purpose, &str),
+        wanted: &Wanted<'_>,
         locale: Locale,
         about: impl FnOnce(mail::Link, i64) -> About,
     ) -> Result<Self, Failure> {
-        let now = app.clock.now();
+        let (now, purpose) = (app.clock.now(), wanted.purpose);
         let (user_id, id) = (user.id, LinkId::from_parts(now, random::bytes()?));
         let ticket = Ticket::new(TicketKind::MailedLink, user_id, *id.as_bytes(), random::bytes()?);
-        let to = mail::Link::to(&app.config, path, &[("ticket", ticket.seal().reveal())]);
-        let parcel = letter(app, user, locale, about(to, purpose.ttl().as_seconds()))?;
+        let sealed = ticket.seal();
+        let parameters = [Some(("ticket", sealed.reveal())), wanted.carried];
+        let parameters: Vec<_> = parameters.into_iter().flatten().collect();
+        let link = mail::Link::to(&app.config, wanted.path, &parameters);
+        let parcel =
+            letter_to(app, user, wanted.to, locale, about(link, purpose.ttl().as_seconds()))?;
         let link = Link {
             user_id,
             id,
             purpose,
             hash: ticket.hash(),
-            email: user.email.clone(),
+            email: wanted.email.to_owned(),
             created_at: now,
             expires_at: now.plus(purpose.ttl()),
             spent_at: None,
@@ -58,8 +83,19 @@ impl MailedLink {
 
     /// Writes both. Older links for the same die (RC-02 of the attack kit).
     pub fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        self.write_unmailed(tx)?;
+        self.parcel.iter().try_for_each(|parcel| outbox::insert(tx, parcel))
+    }
+
+    /// Writes the link in place of older ones, and no mail: nobody ever learns its ticket.
+    pub fn write_unmailed(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let Link { user_id, purpose, created_at, .. } = &self.link;
         links::revoke_all(tx, user_id, *purpose, *created_at)?;
+        links::insert(tx, &self.link)
+    }
+
+    /// Writes both beside older links for the same, which stay good.
+    pub fn write_beside(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         links::insert(tx, &self.link)?;
         self.parcel.iter().try_for_each(|parcel| outbox::insert(tx, parcel))
     }
@@ -72,9 +108,30 @@ pub fn letter(
     locale: Locale,
     about: About,
 ) -> Result<Option<Parcel>, Failure> {
-    let to = Email::parse(&user.email).map_err(|_| Failure::Damaged("email"))?;
+    letter_to(app, user, &user.email, locale, about)
+}
+
+/// The same to another address of theirs.
+fn letter_to(
+    app: &App,
+    user: &User,
+    to: &str,
+    locale: Locale,
+    about: About,
+) -> Result<Option<Parcel>, Failure> {
+    let to = Email::parse(to).map_err(|_| Failure::Damaged("email"))?;
     let locale = user.locale.as_deref().and_then(Locale::parse).unwrap_or(locale);
     crate::outbox::mail(app, &Mail::new(&to, Some(user.id), locale, about))
+}
+
+/// Takes back what somebody else may have asked for: links for a new password, and both of a pair
+/// for another address. For whenever the password or the address is another one (RC-02 of the
+/// attack kit).
+pub fn revoke_open(tx: &mut Tx<'_>, user_id: &UserId, now: Timestamp) -> Result<(), StoreError> {
+    for purpose in [Purpose::Recover, Purpose::ChangeNew, Purpose::ChangeOld] {
+        links::revoke_all(tx, user_id, purpose, now)?;
+    }
+    Ok(())
 }
 
 /// A link that somebody follows, and whose it is.
@@ -86,8 +143,9 @@ pub struct FollowedLink {
     pub user: User,
 }
 
-/// Finds a link that is good for a purpose, of an account that may be used, whose address is still
-/// the one that the link was sent to (RC-02 of the attack kit: not after a change of it).
+/// Finds a link that is good for a purpose, of an account that is not disabled. What proves or uses
+/// the address that somebody has is good as long as they have it (RC-02 of the attack kit: not after
+/// a change of it); what is about another one does not ask.
 pub fn find(
     tx: &mut ReadTx<'_>,
     ticket: &Ticket,
@@ -99,7 +157,11 @@ pub fn find(
     let good = found.filter(|link| link.follow(purpose, now) == Followed::Good);
     let Some(link) = good else { return Ok(None) };
     let user = users::find(tx, &link.user_id)?;
-    let user = user.filter(|user| user.disabled_at.is_none() && user.email == link.email);
+    let is_about = |user: &User| match link.purpose {
+        Purpose::Verify | Purpose::Recover => user.email == link.email,
+        Purpose::ChangeNew | Purpose::ChangeOld | Purpose::Undo => true,
+    };
+    let user = user.filter(|user| user.disabled_at.is_none() && is_about(user));
     Ok(user.map(|user| FollowedLink { link, user }))
 }
 

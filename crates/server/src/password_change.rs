@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::ending::Ending;
 use crate::extract::caller::{Bearer, load};
 use crate::failure::Failure;
+use crate::mailed_link;
 use crate::proof::{Proof, prove};
 use crate::sign_in::SignInError;
 
@@ -151,6 +152,8 @@ impl Change {
             sessions::reauthenticate(tx, &user.id, &session_id, ending.now())?;
         }
         users::set_password_changed(tx, &user.id, ending.now())?;
+        // Whoever knew the password before may have asked for these (RC-02 of the attack kit).
+        mailed_link::revoke_open(tx, &user.id, ending.now())?;
         throttles::clear(tx, ledger)?;
         // ASVS 7.4.3: whoever else is signed in may be the reason for the change.
         let revocations = ending.other_sessions(tx, &user.id, &session_id)?;

@@ -1,6 +1,7 @@
 //! Settings: what administrators change while the server runs. They stand in the database, and
 //! every change is audited.
 
+mod audit;
 mod clients;
 mod requests;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::config::{Mode, parse_span};
+pub use audit::AuditSettings;
 pub use clients::{ClientRegistration, ClientSettings, OpenApis};
 pub use requests::RequestSettings;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub session_idle_ttl: Span,
     /// How long a browser's session lives in any case.
     pub session_ttl: Span,
+    /// How many sessions somebody may have at once.
+    pub session_limit: u32,
     /// Who may make an account.
     pub registration: Registration,
     /// The roles of a new account.
@@ -51,6 +55,8 @@ pub struct Settings {
     pub clients: ClientSettings,
     /// What is asked of the requests of every client.
     pub requests: RequestSettings,
+    /// What holds for the audit trail.
+    pub audit: AuditSettings,
     /// What new password hashes cost.
     pub argon2: Argon2Params,
 }
@@ -63,6 +69,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("replay_window", "a time from 0s to 60s, such as `30s`"),
     ("session_idle_ttl", "a time from 5m to 30d, such as `12h`"),
     ("session_ttl", "a time from 5m to 366d, such as `30d`"),
+    ("session_limit", "a number from 1 to 10000"),
     ("registration", "`open` or `closed`"),
     ("default_roles", "a list of roles, separated by commas"),
     ("default_client", "the id of a first-party client, or nothing"),
@@ -72,6 +79,8 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("client_documents", "`on` or `off`"),
     ("client_unused_ttl", "a time from 1d to 366d, such as `90d`"),
     ("client_apis", "`all`, or a list of APIs, separated by commas"),
+    ("audit_retention", "a time from 30d to 3660d, such as `730d`, or `forever`"),
+    ("audit_anchor", "the URL that is sent signed checkpoints, or nothing"),
 ];
 
 /// Under this name stands `dev` in the database of a `dev` server, so that the command line shows
@@ -104,6 +113,7 @@ impl Settings {
             replay_window: Span::from_seconds(30),
             session_idle_ttl: Span::from_hours(12),
             session_ttl: Span::from_days(30),
+            session_limit: 100,
             registration: match mode {
                 Mode::Serve => Registration::Closed,
                 Mode::Dev => Registration::Open,
@@ -112,6 +122,7 @@ impl Settings {
             default_client: None,
             requests: RequestSettings::defaults(),
             clients: ClientSettings::defaults(),
+            audit: AuditSettings::defaults(),
             argon2: Argon2Params::default(),
         }
     }
@@ -149,6 +160,10 @@ impl Settings {
                 self.session_idle_ttl = span(Span::from_minutes(5), Span::from_days(30))?;
             }
             "session_ttl" => self.session_ttl = span(Span::from_minutes(5), year)?,
+            "session_limit" => {
+                let limit = text.parse().ok().filter(|limit| (1..=10_000).contains(limit));
+                self.session_limit = limit.ok_or(wrong)?;
+            }
             "registration" => {
                 self.registration = match text {
                     "open" => Registration::Open,
@@ -164,7 +179,8 @@ impl Settings {
             "default_client" if text.is_empty() => self.default_client = None,
             "default_client" => self.default_client = Some(text.parse().map_err(|_| wrong)?),
             _ if self.clients.apply(name, text).map_err(|()| wrong.clone())? => {}
-            _ if self.requests.apply(name, text).map_err(|()| wrong)? => {}
+            _ if self.requests.apply(name, text).map_err(|()| wrong.clone())? => {}
+            _ if self.audit.apply(name, text).map_err(|()| wrong)? => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -180,6 +196,7 @@ impl Settings {
             "replay_window" => Some(seconds(self.replay_window)),
             "session_idle_ttl" => Some(seconds(self.session_idle_ttl)),
             "session_ttl" => Some(seconds(self.session_ttl)),
+            "session_limit" => Some(self.session_limit.to_string()),
             "registration" => Some(
                 match self.registration {
                     Registration::Open => "open",
@@ -194,7 +211,10 @@ impl Settings {
             "default_client" => {
                 Some(self.default_client.as_ref().map(ToString::to_string).unwrap_or_default())
             }
-            _ => self.clients.show(name).or_else(|| self.requests.show(name)),
+            _ => {
+                let further = self.clients.show(name).or_else(|| self.requests.show(name));
+                further.or_else(|| self.audit.show(name))
+            }
         }
     }
 }
@@ -223,6 +243,9 @@ mod tests {
             ("access_ttl", json!("2h")),
             ("access_ttl", json!(600)),
             ("replay_window", json!("2m")),
+            ("session_limit", json!("0")),
+            ("session_limit", json!("-1")),
+            ("session_limit", json!("10001")),
             ("registration", json!("maybe")),
             ("dpop_nonce", json!("")),
             ("require_pushed_authorization_requests", json!("yes")),
@@ -232,6 +255,8 @@ mod tests {
             ("client_documents", json!("yes")),
             ("client_unused_ttl", json!("1h")),
             ("client_apis", json!("not a uri")),
+            ("audit_retention", json!("1d")),
+            ("audit_anchor", json!("ftp://anchor.example")),
             ("nothing", json!("x")),
         ] {
             assert!(settings.apply(name, &value).is_err(), "{name} {value}");

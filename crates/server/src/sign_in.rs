@@ -22,7 +22,9 @@ use crate::attempts::{Account, Counted, Ledger, count, give_back, record};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::issue::{self, TokenResponse, UserToken};
+use crate::outbox;
 use crate::random;
+use crate::session_limit::SessionLimit;
 use crate::snapshot::Snapshot;
 
 /// A password, as one of the ways to prove who one is (RFC 8176 §2).
@@ -115,11 +117,14 @@ pub(crate) struct Proved {
 
 impl Proved {
     /// Writes what goes with a sign-in: the ledger is cleared, and an old hash brought up to date.
-    /// It is too late when the account was disabled, deleted or given another password while the
-    /// hash was computed: then nothing may be written.
+    /// It is too late when the account was disabled, deleted, given up or given another password
+    /// while the hash was computed: then nothing may be written.
     pub fn write(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Written, StoreError> {
         let still = users::find(tx, &self.user.id)?;
-        let changed = |user: &User| user.password_changed_at != self.user.password_changed_at;
+        let changed = |user: &User| {
+            user.password_changed_at != self.user.password_changed_at
+                || user.deletion_due_at != self.user.deletion_due_at
+        };
         if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
             return Ok(Written::TooLate);
         }
@@ -162,6 +167,7 @@ struct Opening {
     proved: Proved,
     event: Event,
     rehash_event: Option<Event>,
+    limit: SessionLimit,
 }
 
 /// Signs somebody in, or refuses with one answer for all causes.
@@ -187,8 +193,16 @@ pub async fn sign_in(
     let proved = prove(app, context, presented).await?;
 
     let user = proved.user.clone();
+    if user.is_leaving() {
+        // Only on a page they can take that back.
+        let refused =
+            refusal(context, Some(&request.client), Some(&user), "the account is given up")?;
+        record(app, refused).await?;
+        return Err(SignInError::Refused);
+    }
     let not_before = issue::floor_of(app, &user.id, &request.client);
-    let opening = opening(context, &snapshot, &request, proved, wanted)?;
+    let limit = SessionLimit::of(app, context)?;
+    let opening = opening(context, &snapshot, &request, (proved, limit), wanted)?;
     let grant = opening.grant.clone();
     if !open(app, opening).await? {
         return Err(SignInError::Refused);
@@ -304,7 +318,7 @@ fn opening(
     context: &Context,
     snapshot: &Snapshot,
     request: &SignInRequest,
-    proved: Proved,
+    (proved, limit): (Proved, SessionLimit),
     wanted: Wanted,
 ) -> Result<Opening, Failure> {
     let (now, settings) = (context.now, &snapshot.settings);
@@ -345,22 +359,27 @@ fn opening(
     let event = event.subject(user.id).client(grant.client_id.clone());
     let event = event.with("sid", session.id).with("gid", grant.id).with("method", "password");
     let rehash_event = proved.rehash_event(context)?;
-    Ok(Opening { session, grant, proved, event, rehash_event })
+    Ok(Opening { session, grant, proved, event, rehash_event, limit })
 }
 
 /// Writes the sign-in. `false` when the account was disabled, deleted or given another password
 /// while the hash was computed.
 async fn open(app: &App, opening: Opening) -> Result<bool, Failure> {
     let written = app.store.write(move |tx| {
-        let Opening { session, grant, proved, event, rehash_event } = &opening;
+        let Opening { session, grant, proved, event, rehash_event, limit } = &opening;
         let Written::Done { rehashed } = proved.write(tx, session.created_at)? else {
-            return Ok(Committed::nothing(false));
+            return Ok(Committed::nothing(None));
         };
         sessions::insert(tx, session)?;
         grants::insert(tx, grant)?;
-        let events = [event.clone()].into_iter();
+        let room = limit.make_room(tx, &session.user_id, &session.id)?;
+        let events = [event.clone()].into_iter().chain(room.event);
         let events = events.chain(rehash_event.clone().filter(|_| rehashed)).collect();
-        Ok::<_, StoreError>(Committed::new(true, Audit::Records(events)))
+        let done = Committed::new(Some(room.revocations), Audit::Records(events));
+        Ok::<_, StoreError>(done)
     });
-    Ok(written.await?)
+    let Some(revocations) = written.await? else { return Ok(false) };
+    revocations.iter().for_each(|revocation| app.take_over(revocation));
+    outbox::wake(app);
+    Ok(true)
 }

@@ -67,6 +67,24 @@ pub fn list_live(
     rows.into_iter().map(from_row).collect()
 }
 
+/// The live sessions of a person beyond one and the `kept` youngest others, the oldest first; at
+/// most [`MAX_LISTED`].
+pub fn list_beyond(
+    tx: &mut ReadTx<'_>,
+    (user_id, except): (&UserId, &SessionId),
+    kept: u32,
+    now: Timestamp,
+) -> Result<Vec<SessionId>> {
+    let rows = tx.rows(
+        "SELECT id FROM session WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL
+         AND expires_at > $3 AND (idle_expires_at IS NULL OR idle_expires_at > $3)
+         ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5",
+        params![user_id, except, now, MAX_LISTED, kept],
+    )?;
+    let ids: Result<Vec<_>> = rows.into_iter().map(|mut row| row.take(0)).collect();
+    Ok(ids?.into_iter().rev().collect())
+}
+
 /// Writes down that a session was used, unless that was less than [`USED_AT_GRAIN`] ago.
 pub fn touch(tx: &mut Tx<'_>, user_id: &UserId, id: &SessionId, now: Timestamp) -> Result<()> {
     tx.push(

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use crate::access::RoleName;
 use crate::account::profile_claims::Profile;
 use crate::id::{SessionId, UserId};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+
+/// For how long a person can take back that their account is deleted.
+pub const DELETION_GRACE: Span = Span::from_days(14);
 
 /// A person's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,18 @@ pub struct User {
     /// When the account is deleted, which its owner asked for: until then they can only take that
     /// back.
     pub deletion_due_at: Option<Timestamp>,
+}
+
+impl User {
+    /// Whether the account can be used: it is not disabled, and its owner has not given it up.
+    pub fn is_open(&self) -> bool {
+        self.disabled_at.is_none() && self.deletion_due_at.is_none()
+    }
+
+    /// Whether its owner has given it up, and can take that back.
+    pub fn is_leaving(&self) -> bool {
+        self.disabled_at.is_none() && self.deletion_due_at.is_some()
+    }
 }
 
 /// A sign-in of a person.

@@ -16,6 +16,7 @@ use super::{Done, OperateError, Operator, ending, not_found};
 use crate::accounts::{AccountError, NewAccount, check_password, new_user};
 use crate::failure::Failure;
 use crate::hashing::Hashing;
+use crate::mailed_link;
 use crate::random;
 
 /// A new account, with the password of its owner.
@@ -194,6 +195,7 @@ impl Operator {
             found(users::find(tx, &id)?, &name)?;
             passwords::put(tx, &id, &hash, now)?;
             users::set_password_changed(tx, &id, now)?;
+            mailed_link::revoke_open(tx, &id, now)?;
             ending(tx, now)?.user(tx, &id)?;
             let user = found(users::find(tx, &id)?, &name)?;
             Ok(Done::Changed(user, event.clone()))

@@ -6,6 +6,7 @@ use askama::Template;
 use crate::page::field::Hidden;
 use crate::page::frame::Frame;
 use crate::page::moment::Moment;
+use crate::page::outcome::Onward;
 use crate::page::reply::views;
 
 /// The questions.
@@ -17,6 +18,8 @@ pub enum Question<'q> {
         ticket: &'q str,
         /// The address.
         email: &'q str,
+        /// The sealed authorization request that goes on after it.
+        flow: Option<&'q str>,
     },
     /// `/account/email/confirm`: shall this be your new address? Asked at the new and the old one.
     /// Sends `ticket`.
@@ -45,6 +48,8 @@ pub enum Question<'q> {
     KeepAccount {
         /// When it would be deleted.
         due: &'q Moment,
+        /// The sealed authorization request that goes on if it stays.
+        flow: Option<&'q str>,
     },
 }
 
@@ -68,7 +73,7 @@ pub struct ConfirmPage {
     /// What stands on the button.
     pub button: String,
     /// The way out, without doing it.
-    pub leave: Option<String>,
+    pub leave: Option<Onward>,
 }
 
 views!(ConfirmPage);
@@ -77,9 +82,12 @@ impl ConfirmPage {
     /// The page of a question.
     pub fn new(frame: Frame, question: Question<'_>) -> Self {
         match question {
-            Question::VerifyEmail { ticket, email } => {
+            Question::VerifyEmail { ticket, email, flow } => {
                 let texts = ["verify-title", "verify-text", "verify-button"];
-                Self::ticket(frame, "/verify", ticket, email, texts)
+                let mut page = Self::ticket(frame, "/verify", ticket, email, texts);
+                page.frame.keep("flow", flow);
+                page.action = page.frame.path_with("/verify", "flow", flow);
+                page
             }
             Question::ChangeEmail { ticket, email } => {
                 let texts = ["change-email-title", "change-email-text", "change-email-button"];
@@ -90,16 +98,22 @@ impl ConfirmPage {
                 Self::ticket(frame, "/account/email/undo", ticket, email, texts)
             }
             Question::SignOut { client, request } => Self::sign_out(frame, client, request),
-            Question::KeepAccount { due } => Self {
-                title: frame.text("keep-title"),
-                sentence: frame.text_with("keep-text", "date", &due.text),
-                action: frame.path("/account/delete"),
-                hidden: Vec::new(),
-                value: "keep",
-                button: frame.text("keep-button"),
-                leave: None,
-                frame,
-            },
+            Question::KeepAccount { due, flow } => Self::keep(frame, due, flow),
+        }
+    }
+
+    fn keep(mut frame: Frame, due: &Moment, flow: Option<&str>) -> Self {
+        frame.keep("flow", flow);
+        let label = frame.text("sign-out-button");
+        Self {
+            title: frame.text("keep-title"),
+            sentence: frame.text_with("keep-text", "date", &due.text),
+            action: frame.path_with("/account/delete", "flow", flow),
+            hidden: Vec::new(),
+            value: "keep",
+            button: frame.text("keep-button"),
+            leave: Some(Onward { href: frame.path("/oauth2/logout"), label }),
+            frame,
         }
     }
 
@@ -130,7 +144,7 @@ impl ConfirmPage {
             hidden: request.map(|it| Hidden::new("request", it)).into_iter().collect(),
             value: "sign-out",
             button: frame.text("sign-out-button"),
-            leave: Some(frame.path("/account")),
+            leave: Some(Onward { href: frame.path("/account"), label: frame.text("leave") }),
             frame,
         }
     }

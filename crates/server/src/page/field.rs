@@ -47,6 +47,11 @@ impl Complaint {
         Self { field: None, sentence }
     }
 
+    /// The address is the one that the account has already.
+    pub fn same_email(frame: &Frame) -> Self {
+        Self { field: Some("email"), sentence: frame.text("complaint-email-same") }
+    }
+
     /// The user name is somebody else's. (Of an e-mail address this is never said.)
     pub fn username_taken(frame: &Frame) -> Self {
         Self { field: Some("username"), sentence: frame.text("complaint-username-taken") }

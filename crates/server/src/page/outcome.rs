@@ -16,6 +16,9 @@ pub enum Done<'d> {
     },
     /// The address is verified.
     EmailVerified,
+    /// The same, though the way to an application does not go on here: it began in another browser,
+    /// or took too long.
+    EmailVerifiedElsewhere,
     /// A link for a new password was asked for; the same page for every address.
     RecoveryMailed {
         /// The address.
@@ -95,11 +98,11 @@ impl OutcomePage {
             || Onward { href: frame.path("/account"), label: frame.text("onward-account") };
         let onward = match done {
             Done::SignUpMailed { .. } | Done::EmailVerified | Done::PasswordSet => Some(to_login()),
-            Done::EmailChanged { .. } | Done::EmailChangeUndone { .. } | Done::AccountKept => {
-                Some(to_account())
-            }
+            Done::EmailChanged { .. } | Done::AccountKept => Some(to_account()),
+            Done::EmailChangeUndone { .. } => Some(to_login()),
             Done::EmailChangeMailed { .. } => Some(to_account()),
             Done::RecoveryMailed { .. }
+            | Done::EmailVerifiedElsewhere
             | Done::DeviceAllowed
             | Done::DeviceDenied
             | Done::EmailChangeHalf
@@ -123,6 +126,7 @@ fn sentences(frame: &Frame, done: Done<'_>) -> (String, String) {
     match done {
         Done::SignUpMailed { email } => about("mailed-title", "mailed-sign-up", email),
         Done::EmailVerified => plain("verified-title", "verified-text"),
+        Done::EmailVerifiedElsewhere => plain("verified-title", "verified-elsewhere-text"),
         Done::RecoveryMailed { email } => about("mailed-title", "mailed-recovery", email),
         Done::PasswordSet => plain("password-set-title", "password-set-text"),
         Done::DeviceAllowed => plain("device-allowed-title", "device-allowed-text"),

@@ -6,9 +6,11 @@ use serde_json::json;
 use crate::harness::{Answer, JUN, MINJI, TestApp, Tokens, claims};
 use crate::visitor::{CALLBACK, VERIFIER, Visitor, request};
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "/account",
     "/account/profile",
+    "/account/email",
+    "/account/delete",
     "/account/password",
     "/account/sessions",
     "/account/applications",
@@ -16,20 +18,23 @@ const PAGES: [&str; 6] = [
 ];
 
 /// Every form, such as it would do something.
-const FORMS: [(&str, &[(&str, &str)]); 5] = [
+const FORMS: [(&str, &[(&str, &str)]); 8] = [
     ("/account/profile", &[("name", "Mallory")]),
     ("/account/password", &[("current_password", MINJI.1), ("password", NEW_PASSWORD)]),
+    ("/account/email", &[("current_password", MINJI.1), ("email", "minji@other.example")]),
+    ("/account/email/verify", &[("action", "verify")]),
+    ("/account/delete", &[("current_password", MINJI.1), ("action", "delete")]),
     ("/account/sessions", &[("action", "end-others")]),
     ("/account/applications", &[("action", "remove"), ("client_id", "spa")]),
     ("/account/data/export", &[("action", "export")]),
 ];
 
-const NEW_PASSWORD: &str = "a-lantern-over-the-han-river";
-const SESSION: &str = "__Host-munjigi-session";
+pub const NEW_PASSWORD: &str = "a-lantern-over-the-han-river";
+pub const SESSION: &str = "__Host-munjigi-session";
 
 impl Visitor {
     /// A browser with which somebody is signed in.
-    async fn of_owner(app: &TestApp, who: (&str, &str)) -> Self {
+    pub async fn of_owner(app: &TestApp, who: (&str, &str)) -> Self {
         let visitor = Self::of(app);
         let answer = visitor.open("/account").await;
         let answer = visitor.sign_in(answer, who).await;
@@ -38,7 +43,7 @@ impl Visitor {
     }
 
     /// Goes to the public demo client and lets it in; the code.
-    async fn connect(&self) -> String {
+    pub async fn connect(&self) -> String {
         let mut answer = self.open(&request(&[])).await;
         for _ in 0..5 {
             let to = answer.expect(303).location().unwrap();
@@ -55,7 +60,7 @@ impl Visitor {
         panic!("the client is never reached");
     }
 
-    async fn exchange(&self, code: &str) -> Answer {
+    pub async fn exchange(&self, code: &str) -> Answer {
         let parameters = [
             ("grant_type", "authorization_code"),
             ("client_id", "spa"),
@@ -66,12 +71,12 @@ impl Visitor {
         self.app.form("/oauth2/token", &parameters).await
     }
 
-    async fn sees_the_account(&self) -> bool {
+    pub async fn sees_the_account(&self) -> bool {
         self.open("/account").await.status == 200
     }
 
     /// The ids of the sessions on the page.
-    async fn sessions(&self) -> Vec<String> {
+    pub async fn sessions(&self) -> Vec<String> {
         let page = self.open("/account/sessions").await.expect(200).page();
         let marks = page.split(r#"name="session" value=""#).skip(1);
         marks.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()

@@ -11,18 +11,18 @@ use serde_json::json;
 use crate::harness::{Answer, ISSUER, MINJI, TestApp, config};
 use crate::visitor::{Visitor, request};
 
-const NEW: &str = "horse-of-another-battery";
-const BORA: &str = "bora@example.kr";
+pub const NEW: &str = "horse-of-another-battery";
+pub const BORA: &str = "bora@example.kr";
 
 /// A mail that arrived: to whom, what it says, its links.
-struct Arrived {
-    to: String,
-    text: String,
-    links: Vec<String>,
+pub struct Arrived {
+    pub to: String,
+    pub text: String,
+    pub links: Vec<String>,
 }
 
 /// Sends what is due; what is in the mailbox, the newest first.
-async fn mailbox(app: &TestApp) -> Vec<Arrived> {
+pub async fn mailbox(app: &TestApp) -> Vec<Arrived> {
     outbox::run(&app.app).await.unwrap();
     let answer = app.get("/dev/mail.json").await.expect(200).json();
     let messages = answer["messages"].as_array().unwrap();
@@ -36,11 +36,11 @@ async fn mailbox(app: &TestApp) -> Vec<Arrived> {
 }
 
 /// The first link of the newest mail.
-async fn newest_link(app: &TestApp) -> String {
+pub async fn newest_link(app: &TestApp) -> String {
     mailbox(app).await[0].links[0].clone()
 }
 
-fn ticket_of(link: &str) -> String {
+pub fn ticket_of(link: &str) -> String {
     link.split_once("ticket=").unwrap().1.to_owned()
 }
 
@@ -48,23 +48,23 @@ async fn sign_up(visitor: &Visitor, email: &str) -> Answer {
     visitor.send("/signup", &[("email", email), ("password", NEW)]).await
 }
 
-async fn recover(visitor: &Visitor, email: &str) -> Answer {
+pub async fn recover(visitor: &Visitor, email: &str) -> Answer {
     visitor.send("/recover", &[("email", email)]).await
 }
 
-async fn set_password(visitor: &Visitor, link: &str, password: &str) -> Answer {
+pub async fn set_password(visitor: &Visitor, link: &str, password: &str) -> Answer {
     let ticket = ticket_of(link);
     visitor.send("/recover/password", &[("ticket", &ticket), ("password", password)]).await
 }
 
 /// Whether this address was proved to be somebody's.
-async fn is_verified(app: &TestApp, email: &'static str) -> Option<bool> {
+pub async fn is_verified(app: &TestApp, email: &'static str) -> Option<bool> {
     let found = app.app.store.read(move |tx| users::find_by_email(tx, email)).await.unwrap();
     found.map(|user| user.email_verified_at.is_some())
 }
 
 /// Whether somebody can sign in with this password.
-async fn opens(app: &TestApp, email: &str, password: &str) -> bool {
+pub async fn opens(app: &TestApp, email: &str, password: &str) -> bool {
     let body = json!({"email": email, "password": password});
     app.post("/api/v1/users/signin", body).await.status == 200
 }
@@ -74,7 +74,7 @@ async fn start() -> Visitor {
 }
 
 /// A page without what changes from request to request.
-fn alike(answer: &Answer) -> (u16, Vec<String>, String) {
+pub fn alike(answer: &Answer) -> (u16, Vec<String>, String) {
     let mut headers: Vec<String> = answer
         .headers
         .iter()

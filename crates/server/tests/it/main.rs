@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod account_deletion;
 mod account_pages;
 mod accounts;
 mod admin;
@@ -18,6 +19,7 @@ mod cross_origin;
 mod dev_walk;
 mod device;
 mod documents;
+mod email_change;
 mod forged;
 mod harness;
 mod introspection;
@@ -38,8 +40,10 @@ mod role_ends;
 mod select_account;
 mod sequencer;
 mod serve;
+mod session_limit;
 mod sign_out;
 mod signing;
+mod signing_up;
 mod smtp;
 mod story;
 mod token;

@@ -48,6 +48,35 @@ each_backend! {
         assert_eq!(live(10_000, 200).await, []);
     }
 
+    async fn the_oldest_live_sessions_are_those_beyond_the_youngest(database) {
+        let store = database.store().await;
+        people(&store).await;
+        write(&store, |tx| {
+            for (number, created_at) in [(21, 40), (22, 30), (23, 20), (24, 50)] {
+                let dead = (number == 24).then_some(at(60));
+                let made = Session { created_at: at(created_at), ended_at: dead, ..session(1, number) };
+                sessions::insert(tx, &made)?;
+            }
+            sessions::end_all(tx, &user_id(1), Some(&session_id(99)), at(5)).map(|_| ())?;
+            for (number, created_at) in [(31, 40), (32, 30), (33, 20), (34, 50)] {
+                let made = Session { created_at: at(created_at), ..session(1, number) };
+                sessions::insert(tx, &made)?;
+            }
+            Ok(())
+        }).await.unwrap();
+        let beyond = async |new, kept, now| {
+            read(&store, move |tx| {
+                sessions::list_beyond(tx, (&user_id(1), &session_id(new)), kept, at(now))
+            }).await
+        };
+        let ids = |numbers: &[u64]| numbers.iter().copied().map(session_id).collect::<Vec<_>>();
+        assert_eq!(beyond(34, 3, 60).await, []);
+        assert_eq!(beyond(34, 1, 60).await, ids(&[33, 32]));
+        assert_eq!(beyond(34, 0, 60).await, ids(&[33, 32, 31]));
+        assert_eq!(beyond(33, 1, 60).await, ids(&[32, 31]), "the new one stays, however old");
+        assert_eq!(beyond(34, 0, 1_000_000).await, [], "they are over by themselves");
+    }
+
     async fn use_is_written_down_every_five_minutes(database) {
         let store = database.store().await;
         people(&store).await;

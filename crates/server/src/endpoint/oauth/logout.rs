@@ -62,7 +62,7 @@ pub async fn get(
         _ => return frame.refuse(Reason::Request),
     };
     let frame = frame.preferring(asked.ui_locales.as_deref());
-    let visitor = browser.visitor.as_ref();
+    let visitor = browser.holder();
 
     match asked.decide(visitor) {
         SignedOut::Confirm(onward) => ask(&app, &context, frame, asked.way(onward)),
@@ -98,7 +98,7 @@ pub async fn post(
     let way = sealed.and_then(|sealed| Way::open(&app, sealed, context.now));
     let client = way.as_ref().and_then(|way| find(&app, &way.client_id));
 
-    let leaving = Leaving { visitor: browser.visitor.as_ref(), client: client.as_deref() };
+    let leaving = Leaving { visitor: browser.holder(), client: client.as_deref() };
     leave(&app, &context, frame, leaving, way).await
 }
 

@@ -12,14 +12,17 @@ use munjigi_store::{Audit, Committed, StoreError, sessions};
 use crate::app::App;
 use crate::browser::{NewHold, Visitor, let_go};
 use crate::context::{Context, UserAgent};
+use crate::endpoint::page::account::delete::to_question;
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
+use crate::outbox;
 use crate::page::field::Complaint;
 use crate::page::form::PageForm;
 use crate::page::frame::Frame;
 use crate::page::login::{LoginIdentifier, LoginPassword};
 use crate::page::reply::{Page, View};
 use crate::random;
+use crate::session_limit::{Room, SessionLimit};
 use crate::sign_in::{self, Login, PASSWORD, Presented, Proved, SignInError, Written};
 
 /// `GET /login`: the first step.
@@ -34,6 +37,9 @@ pub async fn identifier(
     };
     if here.flow.is_none() && browser.visitor.is_some() {
         return here.way.onward(&here.frame);
+    }
+    if here.flow.is_none() && browser.leaving.is_some() {
+        return to_question(&here.frame, &here.way);
     }
     let hint = here.flow.as_ref().and_then(|flow| flow.find("login_hint")).unwrap_or_default();
     let page = LoginIdentifier::new(here.frame.clone(), here.destination(&app), hint, vec![]);
@@ -99,8 +105,11 @@ pub async fn send(
         }
         Err(SignInError::Failure(failure)) => return frame.broken(failure),
     };
-    let entering = Entering { proved, visitor: browser.visitor, user_agent };
+    let is_leaving = proved.user.is_leaving();
+    let visitor = browser.visitor.or(browser.leaving);
+    let entering = Entering { proved, visitor, user_agent };
     match enter(&app, &context, here.client.as_deref(), entering).await {
+        Ok(Some(hold)) if is_leaving => hold.give(to_question(&frame, &here.way)),
         Ok(Some(hold)) => hold.give(here.way.onward(&frame)),
         Ok(None) => {
             let wrong = Complaint::wrong_credentials(&frame);
@@ -133,6 +142,7 @@ struct Entry {
     before: Option<Visitor>,
     events: Vec<Event>,
     rehash_event: Option<Event>,
+    limit: SessionLimit,
 }
 
 /// Writes that somebody has signed in; `None` when the account changed meanwhile.
@@ -146,31 +156,37 @@ async fn enter(
     let now = context.now;
     let written = app.store.write(move |tx| {
         let Written::Done { rehashed } = entry.proved.write(tx, now)? else {
-            return Ok(Committed::nothing(false));
+            return Ok(Committed::nothing(None));
         };
         let Session { user_id, id, browser, .. } = &entry.session;
-        match &entry.before {
+        let room = match &entry.before {
             Some(before) if before.session.id == *id => {
                 // Proved once more: the cookie before is dead, and so is a copy of it.
                 let held = (user_id, id);
                 if !sessions::hold(tx, held, &before.hold.hash, browser.as_ref())? {
-                    return Ok(Committed::nothing(false));
+                    return Ok(Committed::nothing(None));
                 }
                 sessions::reauthenticate(tx, user_id, id, now)?;
                 sessions::keep(tx, user_id, id, now)?;
+                Room::default()
             }
             before => {
                 if let Some(before) = before {
                     let_go(tx, before)?;
                 }
                 sessions::insert(tx, &entry.session)?;
+                entry.limit.make_room(tx, user_id, id)?
             }
-        }
+        };
         let rehash = entry.rehash_event.clone().filter(|_| rehashed);
-        let events = entry.events.iter().cloned().chain(rehash).collect();
-        Ok::<_, StoreError>(Committed::new(true, Audit::Records(events)))
+        let events = entry.events.iter().cloned().chain(room.event).chain(rehash).collect();
+        let done = Committed::new(Some(room.revocations), Audit::Records(events));
+        Ok::<_, StoreError>(done)
     });
-    Ok(written.await?.then_some(hold))
+    let Some(revocations) = written.await? else { return Ok(None) };
+    revocations.iter().for_each(|revocation| app.take_over(revocation));
+    outbox::wake(app);
+    Ok(Some(hold))
 }
 
 fn entry(
@@ -208,6 +224,8 @@ fn entry(
         None => event,
     };
     let rehash_event = proved.rehash_event(context)?;
-    let entry = Entry { proved, session, before: visitor, events: vec![event], rehash_event };
+    let limit = SessionLimit::of(app, context)?;
+    let (events, before) = (vec![event], visitor);
+    let entry = Entry { proved, session, before, events, rehash_event, limit };
     Ok((entry, hold))
 }

@@ -24,7 +24,7 @@ use crate::endpoint::page::Ticketed;
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
 use crate::mail::{About, Device, Link};
-use crate::mailed_link::{self, FollowedLink, MailedLink, may_mail};
+use crate::mailed_link::{self, FollowedLink, MailedLink, Wanted, may_mail};
 use crate::outbox;
 use crate::page::agent::describe;
 use crate::page::failed::Reason;
@@ -101,9 +101,9 @@ async fn request(
     let event = context.event(Kind::RecoveryRequested, Actor::Anonymous)?;
     let (event, mailed) = match &found {
         Some(user) => {
-            let place = (Purpose::Recover, "/recover/password");
+            let wanted = Wanted::own(Purpose::Recover, "/recover/password", user);
             let about = |link, valid_seconds| About::Recover { link, valid_seconds };
-            let mailed = MailedLink::new(app, user, place, locale, about)?;
+            let mailed = MailedLink::new(app, user, &wanted, locale, about)?;
             (event.subject(user.id), Some(mailed))
         }
         None => (event.refused("no account that may be used has this address"), None),
@@ -267,9 +267,7 @@ impl Recovery {
             return Ok(Committed::nothing(None));
         }
         // Whoever had the account before may have asked for these.
-        for purpose in [Purpose::Recover, Purpose::ChangeNew, Purpose::ChangeOld] {
-            links::revoke_all(tx, &user.id, purpose, self.now)?;
-        }
+        mailed_link::revoke_open(tx, &user.id, self.now)?;
         let mut events = vec![self.changed.clone()];
         if user.email_verified_at.is_none() {
             // The link was sent to this address: who has it reads the mails there.

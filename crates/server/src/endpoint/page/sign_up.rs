@@ -1,25 +1,18 @@
 //! `/signup`: a person makes an account. Where mail is sent, the answer is the same for a free
-//! address and a taken one: what is to be told is told in a mail to whoever reads that address
-//! (LG-01 of the attack kit).
+//! address and a taken one (LG-01 of the attack kit).
 
 use axum::extract::State;
 use http::StatusCode;
-use munjigi_core::account::link::Purpose;
 use munjigi_core::account::user::User;
-use munjigi_core::account::{DisplayName, Email, Locale, Password, StoredHash, Username};
-use munjigi_core::audit::{Actor, Event, Kind};
-use munjigi_store::outbox::Parcel;
-use munjigi_store::{Audit, Committed, StoreError, Tx, outbox as sending, passwords, users};
+use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
+use munjigi_core::audit::{Actor, Kind};
 
-use crate::accounts::{AccountError, NewAccount, check_password, create, new_user};
+use crate::accounts::{AccountError, NewAccount, check_password};
 use crate::app::App;
-use crate::attempts::{Ledger, record};
+use crate::attempts::record;
 use crate::context::Context;
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
-use crate::mail::{About, Link};
-use crate::mailed_link::{self, MailedLink, may_mail};
-use crate::outbox;
 use crate::page::failed::Reason;
 use crate::page::field::Complaint;
 use crate::page::form::PageForm;
@@ -27,8 +20,8 @@ use crate::page::frame::Frame;
 use crate::page::outcome::{Done, OutcomePage};
 use crate::page::reply::{Page, View};
 use crate::page::sign_up::{SignUp, TypedAccount};
-use crate::random;
 use crate::settings::Registration;
+use crate::sign_up::{self, Told};
 
 /// `GET /signup`.
 pub async fn form(
@@ -77,14 +70,14 @@ pub async fn send(
         Ok(asked) => asked,
         Err(complaints) => return complain(complaints),
     };
-    match asked.make(&app, &context, &frame).await {
-        Ok(Made::Mailed) => {
+    match asked.make(&app, &context, &here).await {
+        Ok(_) if app.mail.is_on() => {
             let done = Done::SignUpMailed { email: typed.email };
             let page = OutcomePage::new(frame, done, here.way.sealed());
             let page = if app.mail.mailbox().is_some() { page.with_mailbox() } else { page };
             page.reply(StatusCode::OK)
         }
-        Ok(Made::Account) => Page::see_other(&frame.path_with("/login", "flow", here.way.sealed())),
+        Ok(_) => Page::see_other(&frame.path_with("/login", "flow", here.way.sealed())),
         Err(AccountError::UsernameTaken) => complain(vec![Complaint::username_taken(&frame)]),
         Err(AccountError::EmailTaken) => complain(vec![Complaint::about(
             &frame,
@@ -114,14 +107,6 @@ struct Asked {
     password: Password,
     username: Option<Username>,
     name: Option<DisplayName>,
-}
-
-/// What became of it.
-enum Made {
-    /// A mail is on its way, to whoever reads that address.
-    Mailed,
-    /// The account is there: no mail is sent here.
-    Account,
 }
 
 impl Asked {
@@ -165,119 +150,17 @@ impl Asked {
         }
     }
 
-    async fn make(self, app: &App, context: &Context, frame: &Frame) -> Result<Made, AccountError> {
+    async fn make(self, app: &App, context: &Context, here: &Here) -> Result<User, AccountError> {
         let Self { email, password, username, name } = self;
-        // Hashed before anybody looks whether the address is free: both take as long.
-        let hash = app.hashing.hash(password).await.map_err(Failure::from)?;
         let account = NewAccount {
-            email: email.clone(),
+            email,
             username,
             name,
-            locale: Locale::parse(frame.lang()).ok(),
+            locale: Locale::parse(here.frame.lang()).ok(),
             roles: app.snapshot().settings.default_roles.clone(),
         };
-        let user_id = random::user_id().map_err(Failure::from)?;
-        let user = new_user(user_id, account, context.now);
-        let event = context.event(Kind::UserCreated, Actor::User(user.id));
-        let event = event.map_err(Failure::from)?;
-        let refused = context.event(Kind::SignUpRefused, Actor::Anonymous);
-        let refused = refused.map_err(Failure::from)?;
-        if !app.mail.is_on() {
-            return alone(app, (user, hash), event, refused).await;
-        }
-        let event = event.subject(user.id).with("roles", &user.roles);
-        let mailed = Mailed::new(app, (user, hash), &email, frame, [event, refused]).await?;
-        mailed.write(app).await
-    }
-}
-
-/// Makes an account where no mail is sent.
-async fn alone(
-    app: &App,
-    (user, hash): (User, StoredHash),
-    event: Event,
-    refused: Event,
-) -> Result<Made, AccountError> {
-    let made = create(app, user, hash, event).await;
-    let why = match &made {
-        Err(AccountError::EmailTaken) => Some("the address is taken"),
-        Err(AccountError::UsernameTaken) => Some("the user name is taken"),
-        _ => None,
-    };
-    if let Some(why) = why {
-        record(app, refused.refused(why)).await?;
-    }
-    made.map(|_| Made::Account)
-}
-
-/// A sign-up whose answer is a mail.
-struct Mailed {
-    user: User,
-    hash: String,
-    /// For a free address.
-    verify: MailedLink,
-    /// For a taken one: whose it is, and what they are told.
-    exists: Option<Parcel>,
-    ledger: Ledger,
-    created: Event,
-    refused: Event,
-}
-
-impl Mailed {
-    async fn new(
-        app: &App,
-        (user, hash): (User, StoredHash),
-        email: &Email,
-        frame: &Frame,
-        [created, refused]: [Event; 2],
-    ) -> Result<Self, Failure> {
-        let canonical = email.canonical().to_owned();
-        let owner = app.store.read(move |tx| users::find_by_email(tx, &canonical)).await?;
-        let about = About::AccountExists {
-            sign_in: Link::to(&app.config, "/login", &[]),
-            recover: Link::to(&app.config, "/recover", &[]),
-        };
-        // Written for a free address too, should somebody take it in this very moment.
-        let reader = owner.as_ref().unwrap_or(&user);
-        let exists = mailed_link::letter(app, reader, frame.locale, about)?;
-        let about = |link, valid_seconds| About::Verify { link, valid_seconds };
-        let place = (Purpose::Verify, "/verify");
-        let verify = MailedLink::new(app, &user, place, frame.locale, about)?;
-        let ledger = mailed_link::mail_ledger(app, email);
-        Ok(Self { user, hash: hash.to_string(), verify, exists, ledger, created, refused })
-    }
-
-    async fn write(self, app: &App) -> Result<Made, AccountError> {
-        let refused = self.refused.clone();
-        let written = app.store.write(move |tx| self.write_in(tx));
-        let is_free = written.await.map_err(Failure::from)?;
-        if !is_free {
-            record(app, refused.refused("the user name is taken")).await?;
-            return Err(AccountError::UsernameTaken);
-        }
-        outbox::wake(app);
-        Ok(Made::Mailed)
-    }
-
-    /// False when the user name is somebody's, which is said whether the address is free or not.
-    fn write_in(&self, tx: &mut Tx<'_>) -> Result<Committed<bool>, StoreError> {
-        let (user, now) = (&self.user, self.user.created_at);
-        let username = user.username_canonical.as_deref();
-        let taken = username.map(|name| users::find_by_username(tx, name)).transpose()?.flatten();
-        if taken.is_some() {
-            return Ok(Committed::nothing(false));
-        }
-        let may = may_mail(tx, &self.ledger, now)?;
-        if let Some(owner) = users::find_by_email(tx, &user.email_canonical)? {
-            if let Some(parcel) = self.exists.as_ref().filter(|_| may) {
-                sending::insert(tx, parcel)?;
-            }
-            let event = self.refused.clone().refused("the address is taken").subject(owner.id);
-            return Ok(Committed::new(true, Audit::Record(Box::new(event))));
-        }
-        users::insert(tx, user)?;
-        passwords::put(tx, &user.id, &self.hash, now)?;
-        self.verify.write(tx)?;
-        Ok(Committed::new(true, Audit::Record(Box::new(self.created.clone()))))
+        let (locale, flow) = (here.frame.locale, here.way.sealed());
+        let told = Told::on_page(app);
+        sign_up::SignUp { account, password, locale, flow, told }.make(app, context).await
     }
 }

@@ -10,7 +10,7 @@ use munjigi_store::{Audit, Committed, StoreError, links, users};
 
 use crate::app::App;
 use crate::context::Context;
-use crate::endpoint::page::Ticketed;
+use crate::endpoint::page::{Ticketed, Visit};
 use crate::failure::Failure;
 use crate::mailed_link;
 use crate::page::confirm::{ConfirmPage, Question};
@@ -23,7 +23,7 @@ use crate::page::reply::{Page, View};
 /// `GET /verify`: the question.
 pub async fn ask(
     State(app): State<App>,
-    context: Context,
+    Visit { context, way, .. }: Visit,
     Query(Ticketed { ticket: text }): Query<Ticketed>,
     frame: Frame,
 ) -> Page {
@@ -35,7 +35,7 @@ pub async fn ask(
     match found.await {
         Ok(Some(found)) => {
             let (ticket, email) = (text.as_deref().unwrap_or_default(), found.link.email.as_str());
-            let question = Question::VerifyEmail { ticket, email };
+            let question = Question::VerifyEmail { ticket, email, flow: way.sealed() };
             ConfirmPage::new(frame, question).reply(StatusCode::OK)
         }
         Ok(None) => frame.refuse(Reason::LinkSpent),
@@ -43,14 +43,25 @@ pub async fn ask(
     }
 }
 
-/// `POST /verify`: the link is spent, and the address proved.
-pub async fn send(State(app): State<App>, context: Context, form: PageForm) -> Page {
+/// `POST /verify`: the link is spent, and the address proved. Whoever signed up on the way to an
+/// application goes on, if it is the browser that they began in (SS-03 of the attack kit).
+pub async fn send(
+    State(app): State<App>,
+    Visit { context, browser, way }: Visit,
+    form: PageForm,
+) -> Page {
     let PageForm { fields, frame } = form;
     let Some(ticket) = mailed_link::ticket(fields.find("ticket")) else {
         return frame.refuse(Reason::LinkSpent);
     };
     match verify(&app, &context, ticket).await {
-        Ok(true) => OutcomePage::new(frame, Done::EmailVerified, None).reply(StatusCode::OK),
+        Ok(true) => {
+            let done = match way.open(&app, &browser, &context) {
+                Ok(_) => Done::EmailVerified,
+                Err(_) => Done::EmailVerifiedElsewhere,
+            };
+            OutcomePage::new(frame, done, way.sealed()).reply(StatusCode::OK)
+        }
         Ok(false) => frame.refuse(Reason::LinkSpent),
         Err(failure) => frame.broken(failure),
     }

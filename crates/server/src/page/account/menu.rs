@@ -122,16 +122,19 @@ pub enum Notice {
     OthersEnded,
     /// An application lost its access.
     ApplicationRemoved,
+    /// A mail is on its way that proves the address.
+    VerificationMailed,
 }
 
 impl Notice {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ProfileStored,
         Self::PasswordChanged,
         Self::SessionEnded,
         Self::OthersEnded,
         Self::ApplicationRemoved,
+        Self::VerificationMailed,
     ];
 
     /// As it stands in the address after a form: `?done=…`.
@@ -142,6 +145,7 @@ impl Notice {
             Self::SessionEnded => "session",
             Self::OthersEnded => "sessions",
             Self::ApplicationRemoved => "application",
+            Self::VerificationMailed => "verification",
         }
     }
 
@@ -157,6 +161,7 @@ impl Notice {
             Self::SessionEnded => "notice-session",
             Self::OthersEnded => "notice-others",
             Self::ApplicationRemoved => "notice-application",
+            Self::VerificationMailed => "notice-verification",
         }
     }
 }

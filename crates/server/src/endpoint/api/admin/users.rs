@@ -21,6 +21,7 @@ use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
 use crate::extract::path::Path;
 use crate::extract::query::Query;
+use crate::mailed_link;
 use crate::profile_change::ProfileChange;
 use crate::random;
 use crate::reply::problem::{Problem, Undone};
@@ -220,6 +221,9 @@ pub async fn change(
             return Ok(Done::Same(user));
         }
         users::update_profile(tx, &user).map_err(taken)?;
+        if changed.contains(&"email") {
+            mailed_link::revoke_open(tx, &id, now)?;
+        }
         Ok(Done::Changed(user, event.clone().with("changed", changed)))
     };
     let user = admin.write(&app, USERS_WRITE, write).await?;

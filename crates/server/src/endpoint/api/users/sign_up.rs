@@ -2,19 +2,21 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderMap, StatusCode};
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::{Actor, Kind};
 
-use crate::accounts::{AccountError, NewAccount, Profile, check_password, create, new_user};
+use crate::accounts::{AccountError, NewAccount, Profile, check_password};
 use crate::app::App;
 use crate::attempts::record;
 use crate::context::Context;
 use crate::extract::json::{FromMembers, Json, Members};
-use crate::random;
+use crate::page::locale::Locale as Spoken;
 use crate::reply::json;
 use crate::reply::problem::Problem;
 use crate::settings::Registration;
+use crate::sign_up::{self, Told};
 
 /// The body of a sign-up.
 pub struct SignUp {
@@ -48,46 +50,32 @@ impl FromMembers for SignUp {
     }
 }
 
-/// Makes an account.
+/// Makes an account. Where the address is proved by a mail, the answer is the same for a taken one:
+/// what is shown is the account as it would be (LG-01 of the attack kit).
 pub async fn sign_up(
     State(app): State<App>,
     context: Context,
+    headers: HeaderMap,
     Json(body): Json<SignUp>,
 ) -> Result<Response, Problem> {
     let settings = app.snapshot().settings.clone();
-    let refused = context.event(Kind::SignUpRefused, Actor::Anonymous)?;
     if settings.registration == Registration::Closed {
+        let refused = context.event(Kind::SignUpRefused, Actor::Anonymous)?;
         record(&app, refused.refused("registration is closed")).await?;
         let detail = "accounts are made by an administrator here";
         return Err(Problem::new(StatusCode::FORBIDDEN, "registration_closed", detail));
     }
     let SignUp { email, password, username, name, locale } = body;
-    let hash = app.hashing.hash(password).await?;
-
     let roles = settings.default_roles;
     let account = NewAccount { email, username, name, locale, roles };
-    let user = new_user(random::user_id()?, account, context.now);
-    let event = context.event(Kind::UserCreated, Actor::User(user.id))?;
-    let user = match create(&app, user, hash, event).await {
-        Ok(user) => user,
-        Err(error) => {
-            if let Some(reason) = taken(&error) {
-                record(&app, refused.refused(reason)).await?;
-            }
-            return Err(error.into());
-        }
-    };
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|it| it.to_str().ok());
+    let locale = Spoken::choose(None, None, accepted);
+
+    let told = Told::by_api(&app);
+    let asked = sign_up::SignUp { account, password, locale, flow: None, told };
+    let user = asked.make(&app, &context).await?;
 
     Ok(json(StatusCode::CREATED, &Profile::from(user)))
-}
-
-/// Which of the names somebody has already; what else can happen is no refusal.
-fn taken(error: &AccountError) -> Option<&'static str> {
-    match error {
-        AccountError::EmailTaken => Some("the address is taken"),
-        AccountError::UsernameTaken => Some("the user name is taken"),
-        AccountError::UnknownRole | AccountError::Failure(_) => None,
-    }
 }
 
 impl From<AccountError> for Problem {

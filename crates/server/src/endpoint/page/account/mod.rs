@@ -3,10 +3,13 @@
 
 pub mod applications;
 pub mod data;
+pub mod delete;
+pub mod email;
 pub mod overview;
 pub mod password;
 pub mod profile;
 pub mod sessions;
+pub mod verification;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -17,6 +20,7 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::sessions::{USED_AT_GRAIN, touch_held};
 use munjigi_store::{Audit, Committed, StoreError};
 
+use crate::account_deletion::PATH;
 use crate::app::App;
 use crate::browser::{Browser, Visitor};
 use crate::context::Context;
@@ -46,7 +50,12 @@ impl FromRequestParts<App> for Here {
         };
         let browser = Browser::from_request_parts(parts, app).await?;
         let frame = Frame::of_request(parts, app);
-        let Some(visitor) = browser.visitor else { return Err(to_login(&frame)) };
+        let Some(visitor) = browser.visitor else {
+            return Err(match browser.leaving {
+                Some(_) => Page::see_other(&frame.path(PATH)),
+                None => to_login(&frame),
+            });
+        };
         let touched = touch(app, &visitor.session, context.now).await;
         touched.map_err(|failure| frame.broken(failure))?;
         Ok(Self { context, visitor })

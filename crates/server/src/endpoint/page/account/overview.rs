@@ -6,27 +6,26 @@ use munjigi_store::{StoreError, sessions};
 
 use crate::app::App;
 use crate::connected;
-use crate::endpoint::page::account::{Here, owner};
+use crate::endpoint::page::account::{Here, Told, owner};
 use crate::failure::Failure;
 use crate::page::account::{AccountOverview, Overview};
 use crate::page::frame::Frame;
 use crate::page::reply::{Page, View};
 
 /// `GET /account`.
-pub async fn show(State(app): State<App>, here: Here, frame: Frame) -> Page {
+pub async fn show(State(app): State<App>, here: Here, frame: Frame, Told(notice): Told) -> Page {
     match counts(&app, &here).await {
         Ok((sessions, applications)) => {
             let user = &here.visitor.user;
             let overview = Overview {
                 username: user.username.as_deref(),
                 is_verified: user.email_verified_at.is_some(),
-                // No page takes the request for such a mail yet.
-                has_mail: false,
+                has_mail: app.mail.is_on(),
                 signed_in_at: &frame.moment(here.visitor.session.authenticated_at),
                 sessions,
                 applications,
             };
-            let page = AccountOverview::new(frame.clone(), owner(user), overview, None);
+            let page = AccountOverview::new(frame.clone(), owner(user), overview, notice);
             page.reply(StatusCode::OK)
         }
         Err(failure) => frame.broken(failure),

@@ -1,0 +1,363 @@
+//! Another address for an account: asked for with the password, agreed to from the present mailbox
+//! and the new one, and taken back from the old one within some days (RC-04 of the attack kit).
+//!
+//! Both links of a pair are written and revoked together, and expire together. So, when one of them
+//! is good and the other is not, the other one was followed.
+
+use munjigi_core::account::link::Purpose;
+use munjigi_core::account::user::User;
+use munjigi_core::account::{Email, Password};
+use munjigi_core::audit::{Actor, Event, Kind};
+use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::oauth::ticket::Ticket;
+use munjigi_core::time::Timestamp;
+use munjigi_store::outbox::Parcel;
+use munjigi_store::{
+    Audit, Committed, ReadTx, StoreError, Tx, links, outbox as sending, passwords, throttles, users,
+};
+
+use crate::app::App;
+use crate::attempts::Ledger;
+use crate::browser::Visitor;
+use crate::context::Context;
+use crate::ending::Ending;
+use crate::failure::Failure;
+use crate::mail::About;
+use crate::mailed_link::{self, FollowedLink, MailedLink, Wanted, may_mail};
+use crate::outbox;
+use crate::page::locale::Locale;
+use crate::proof::{Proof, prove};
+use crate::sign_in::SignInError;
+use crate::sign_up::exists;
+
+/// Where both links of a pair lead.
+const CONFIRM: &str = "/account/email/confirm";
+/// Where the link leads that takes a change back.
+const UNDO: &str = "/account/email/undo";
+
+/// Why another address is not asked for.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It is the present one.
+    Same,
+    /// The present password is another one.
+    WrongPassword,
+    /// The session is over, or the password another one by now.
+    Over,
+    /// Too many attempts, or something unforeseen.
+    SignIn(SignInError),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self::SignIn(error.into().into())
+    }
+}
+
+/// A wish for another address.
+pub struct EmailChange {
+    /// Who wishes it.
+    pub visitor: Visitor,
+    /// The other address.
+    pub email: Email,
+    /// What they say is the present password; `None` when it can be nobody's.
+    pub current: Option<Password>,
+    /// The language of the mails, if they chose none.
+    pub locale: Locale,
+}
+
+impl EmailChange {
+    /// Checks the password, and mails a link to both addresses. If the new one is somebody else's,
+    /// they are told so instead, and whoever asks cannot tell.
+    pub async fn ask(self, app: &App, context: &Context) -> Result<(), Refusal> {
+        let Self { visitor, email, current, locale } = self;
+        if email.canonical() == visitor.user.email_canonical {
+            return Err(Refusal::Same);
+        }
+        let why = "wrong password in a change of address";
+        let proved = prove(app, context, &visitor.user, current, why).await;
+        let Some(proof) = proved.map_err(Refusal::SignIn)? else {
+            return Err(Refusal::WrongPassword);
+        };
+        let wish = Wish::new(app, context, (visitor, proof), &email, locale).await?;
+        let now = app.clock.now();
+        match app.store.write(move |tx| wish.write_in(tx, now)).await? {
+            true => outbox::wake(app),
+            false => return Err(Refusal::Over),
+        }
+        Ok(())
+    }
+}
+
+/// Everything that asking writes.
+#[derive(Clone)]
+struct Wish {
+    visitor: Visitor,
+    proof: Proof,
+    canonical: String,
+    old: MailedLink,
+    new: MailedLink,
+    /// What the owner of a taken address is told.
+    exists: Option<Parcel>,
+    /// Where mails to both addresses are counted.
+    ledgers: [Ledger; 2],
+    event: Event,
+}
+
+impl Wish {
+    async fn new(
+        app: &App,
+        context: &Context,
+        (visitor, proof): (Visitor, Proof),
+        email: &Email,
+        locale: Locale,
+    ) -> Result<Self, Failure> {
+        let user = &visitor.user;
+        let own = Email::parse(&user.email).map_err(|_| Failure::Damaged("email"))?;
+        let canonical = email.canonical().to_owned();
+        let find = canonical.clone();
+        let owner = app.store.read(move |tx| users::find_by_email(tx, &find)).await?;
+        // Written for a free address too, should somebody take it in this very moment.
+        let reader = User { email: email.as_str().to_owned(), ..user.clone() };
+        let reader = owner.unwrap_or(reader);
+
+        let to_new = Wanted {
+            purpose: Purpose::ChangeNew,
+            path: CONFIRM,
+            carried: None,
+            email: email.as_str(),
+            to: email.as_str(),
+        };
+        let about = |link, valid_seconds| About::ConfirmNewEmail { link, valid_seconds };
+        let new = MailedLink::new(app, user, &to_new, locale, about)?;
+        let to_old = Wanted { purpose: Purpose::ChangeOld, to: &user.email, ..to_new };
+        let new_email = email.as_str().to_owned();
+        let about = |link, valid_seconds| About::ConfirmOldEmail { new_email, link, valid_seconds };
+        let old = MailedLink::new(app, user, &to_old, locale, about)?;
+        let event = context.event(Kind::EmailChangeRequested, Actor::User(user.id))?;
+        Ok(Self {
+            old,
+            new,
+            exists: mailed_link::letter(app, &reader, locale, exists(app))?,
+            ledgers: [&own, email].map(|email| mailed_link::mail_ledger(app, email)),
+            event: event.subject(user.id),
+            canonical,
+            visitor,
+            proof,
+        })
+    }
+
+    /// False when the session is over, or the password another one by now.
+    fn write_in(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Committed<bool>, StoreError> {
+        let Some(user) = self.visitor.load(tx, now)? else { return Ok(Committed::nothing(false)) };
+        let is_same = user.email == self.visitor.user.email;
+        if !is_same || passwords::find(tx, &user.id)? != self.proof.hash {
+            return Ok(Committed::nothing(false));
+        }
+        throttles::clear(tx, &self.proof.ledger)?;
+        let record = |event| Ok(Committed::new(true, Audit::Record(Box::new(event))));
+        let mut may = true;
+        for ledger in &self.ledgers {
+            may &= may_mail(tx, ledger, now)?;
+        }
+        if !may {
+            return record(self.event.clone().refused("too many mails"));
+        }
+        self.old.write(tx)?;
+        if users::find_by_email(tx, &self.canonical)?.is_none() {
+            self.new.write(tx)?;
+            return record(self.event.clone());
+        }
+        // The pair is whole, so that the link to the old address alone changes nothing.
+        self.new.write_unmailed(tx)?;
+        if let Some(parcel) = &self.exists {
+            sending::insert(tx, parcel)?;
+        }
+        record(self.event.clone().with("address", "taken"))
+    }
+}
+
+/// What a link of a pair, or the one that takes a change back, is about.
+pub async fn find(
+    app: &App,
+    context: &Context,
+    text: Option<&str>,
+    purposes: &'static [Purpose],
+) -> Result<Option<FollowedLink>, Failure> {
+    let Some(ticket) = mailed_link::ticket(text) else { return Ok(None) };
+    let now = context.now;
+    Ok(app.store.read(move |tx| find_in(tx, &ticket, purposes, now)).await?)
+}
+
+/// What the links of a pair are for.
+pub const PAIR: &[Purpose] = &[Purpose::ChangeNew, Purpose::ChangeOld];
+/// What the link is for that takes a change back.
+pub const BACK: &[Purpose] = &[Purpose::Undo];
+
+fn find_in(
+    tx: &mut ReadTx<'_>,
+    ticket: &Ticket,
+    purposes: &[Purpose],
+    now: Timestamp,
+) -> Result<Option<FollowedLink>, StoreError> {
+    for purpose in purposes {
+        if let Some(found) = mailed_link::find(tx, ticket, *purpose, now)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// What came of following a link of a pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agreed {
+    /// The other mailbox has not agreed yet.
+    Half,
+    /// The address is this one now.
+    Changed(String),
+    /// The link is good no longer; or the address is somebody else's by now, which is not said.
+    Gone,
+}
+
+/// Follows a link of a pair.
+pub async fn agree(
+    app: &App,
+    context: &Context,
+    text: Option<&str>,
+    locale: Locale,
+) -> Result<Agreed, Failure> {
+    let Some(found) = find(app, context, text, PAIR).await? else { return Ok(Agreed::Gone) };
+    let Some(ticket) = mailed_link::ticket(text) else { return Ok(Agreed::Gone) };
+    let agreement = Agreement::new(app, context, ticket, &found, locale)?;
+    let agreed = app.store.write(move |tx| agreement.write_in(tx)).await?;
+    outbox::wake(app);
+    Ok(agreed)
+}
+
+/// Everything that agreeing may write.
+struct Agreement {
+    ticket: Ticket,
+    /// Takes the change back; told to the old address.
+    undo: MailedLink,
+    confirmed: Event,
+    changed: Event,
+    now: Timestamp,
+}
+
+impl Agreement {
+    fn new(
+        app: &App,
+        context: &Context,
+        ticket: Ticket,
+        found: &FollowedLink,
+        locale: Locale,
+    ) -> Result<Self, Failure> {
+        let FollowedLink { link, user } = found;
+        let new_email = link.email.clone();
+        let about = |undo, valid_seconds| About::EmailChanged { new_email, undo, valid_seconds };
+        let wanted = Wanted::own(Purpose::Undo, UNDO, user);
+        let event = |kind| {
+            let event = context.event(kind, Actor::User(user.id))?;
+            Ok::<_, Failure>(event.subject(user.id).with("link", link.purpose.as_str()))
+        };
+        Ok(Self {
+            ticket,
+            undo: MailedLink::new(app, user, &wanted, locale, about)?,
+            confirmed: event(Kind::EmailChangeConfirmed)?,
+            changed: event(Kind::EmailChanged)?,
+            now: context.now,
+        })
+    }
+
+    fn write_in(&self, tx: &mut Tx<'_>) -> Result<Committed<Agreed>, StoreError> {
+        let now = self.now;
+        let Some(FollowedLink { link, user }) = find_in(tx, &self.ticket, PAIR, now)? else {
+            return Ok(Committed::nothing(Agreed::Gone));
+        };
+        // An address that was changed in between took the pair back; looked at once more here.
+        if self.undo.link.email != user.email || !links::spend(tx, &user.id, &link.id, now)? {
+            return Ok(Committed::nothing(Agreed::Gone));
+        }
+        let is_new = link.purpose == Purpose::ChangeNew;
+        let other = if is_new { Purpose::ChangeOld } else { Purpose::ChangeNew };
+        if links::find_live(tx, &user.id, other, now)?.is_some() {
+            let audit = Audit::Record(Box::new(self.confirmed.clone()));
+            return Ok(Committed::new(Agreed::Half, audit));
+        }
+        let email = link.email;
+        if !give(tx, user, &email, now)? {
+            let refused = self.changed.clone().refused("the address is taken");
+            return Ok(Committed::new(Agreed::Gone, Audit::Record(Box::new(refused))));
+        }
+        // Beside an older one: whoever has the account in hand must not make it void by another
+        // change.
+        self.undo.write_beside(tx)?;
+        let events = vec![self.confirmed.clone(), self.changed.clone()];
+        Ok(Committed::new(Agreed::Changed(email), Audit::Records(events)))
+    }
+}
+
+/// Gives an account an address that was proved just now, and takes back every open link that was
+/// sent to the one before; false when somebody else has it.
+fn give(
+    tx: &mut Tx<'_>,
+    mut user: User,
+    address: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Ok(email) = Email::parse(address) else { return Ok(false) };
+    let owner = users::find_by_email(tx, email.canonical())?;
+    if owner.is_some_and(|owner| owner.id != user.id) {
+        return Ok(false);
+    }
+    user.email = email.as_str().to_owned();
+    user.email_canonical = email.canonical().to_owned();
+    (user.email_verified_at, user.updated_at) = (Some(now), now);
+    users::update_profile(tx, &user)?;
+    mailed_link::revoke_open(tx, &user.id, now)?;
+    links::revoke_all(tx, &user.id, Purpose::Verify, now)?;
+    Ok(true)
+}
+
+/// Takes a change back by the link that the old address was told; the address, as before. Everything
+/// that is signed in ends. `None` when the link is good no longer, or the address is somebody
+/// else's by now.
+pub async fn undo(
+    app: &App,
+    context: &Context,
+    text: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let Some(ticket) = mailed_link::ticket(text) else { return Ok(None) };
+    let user_id = ticket.user_id;
+    let event = context.event(Kind::EmailChangeUndone, Actor::User(user_id))?.subject(user_id);
+    let ending = app.ending();
+    let written = app.store.write(move |tx| undo_in(tx, &ticket, &ending, &event));
+    let Some((email, revocation)) = written.await? else { return Ok(None) };
+    app.take_over(&revocation);
+    outbox::wake(app);
+    Ok(Some(email))
+}
+
+fn undo_in(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    ending: &Ending,
+    event: &Event,
+) -> Result<Committed<Option<(String, Revocation)>>, StoreError> {
+    let now = ending.now();
+    let Some(FollowedLink { link, user }) = find_in(tx, ticket, BACK, now)? else {
+        return Ok(Committed::nothing(None));
+    };
+    let user_id = user.id;
+    if !links::spend(tx, &user_id, &link.id, now)? {
+        return Ok(Committed::nothing(None));
+    }
+    if !give(tx, user, &link.email, now)? {
+        let refused = event.clone().refused("the address is taken");
+        return Ok(Committed::new(None, Audit::Record(Box::new(refused))));
+    }
+    links::revoke_all(tx, &user_id, Purpose::Undo, now)?;
+    let revocation = ending.user(tx, &user_id)?;
+    let audit = Audit::Record(Box::new(event.clone()));
+    Ok(Committed::new(Some((link.email, revocation)), audit))
+}
