@@ -11,6 +11,7 @@ use munjigi_store::{DatabaseUrl, StoreError, devices, each_backend};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims, config};
+use crate::possession::Holder;
 use crate::visitor::Visitor;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -671,6 +672,27 @@ async fn a_confidential_client_proves_itself_each_time() {
     let form = [("grant_type", GRANT), ("device_code", tv.device_code.as_str())];
     let answer = app.form_as(kiosk, "/oauth2/token", &form).await.expect(200);
     assert!(answer.json().get("refresh_token").is_none(), "it may not refresh");
+}
+
+/// RFC 9449 §5: the tokens of a device are bound to the key that it polls with.
+#[tokio::test]
+async fn a_device_that_holds_a_key_gets_tokens_that_are_bound_to_it() {
+    let app = start().await;
+    let (tv, device) = (Television::ask(&app).await, Holder::of(&app));
+    let minji = signed_in(&app, MINJI).await;
+    tv.press(&minji, "continue").await.expect(200);
+    tv.press(&minji, "allow").await.expect(200);
+    let form =
+        [("grant_type", GRANT), ("client_id", "tv"), ("device_code", tv.device_code.as_str())];
+    let answer = device.send("/oauth2/token", &form).await.expect(200);
+    assert_eq!(answer.text("/token_type"), "DPoP");
+    let access = answer.text("/access_token");
+    assert_eq!(claims(&access)["cnf"]["jkt"], json!(device.jkt()));
+    app.read_as("/oauth2/userinfo", &access).await.expect(401);
+    let refresh = answer.text("/refresh_token");
+    let form = [("grant_type", "refresh_token"), ("client_id", "tv"), ("refresh_token", &refresh)];
+    app.form("/oauth2/token", &form).await.expect(400);
+    device.send("/oauth2/token", &form).await.expect(200);
 }
 
 /// What a person may not have, a device of theirs may not have either, whatever its client may.

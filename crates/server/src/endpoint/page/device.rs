@@ -40,6 +40,9 @@ use crate::page::outcome::{Done, OutcomePage};
 use crate::page::reply::{Page, View};
 use crate::snapshot::{SELF_AUDIENCE, Snapshot};
 
+/// The longest text that is shown again to whoever typed it, in bytes.
+const MOST_SHOWN_AGAIN: usize = 64;
+
 /// The parameter that carries the code.
 const USER_CODE: &str = "user_code";
 
@@ -98,7 +101,7 @@ pub async fn send(
         return sign_in_first(&app, &context, &browser, (frame, kept.into_iter().collect()));
     };
     let complain = |complaint, status| {
-        let typed = typed.unwrap_or_default();
+        let typed = typed.filter(|typed| typed.len() <= MOST_SHOWN_AGAIN).unwrap_or_default();
         DeviceCode::new(frame.clone(), typed, vec![complaint]).reply(status)
     };
     let unknown = || {
