@@ -1,5 +1,5 @@
 //! What may be seen once, by every node: the `jti` of DPoP proofs (RFC 9449 §11.1) and of client
-//! assertions (RFC 7523 §3). Kinds are kept apart, so that none can use up another's.
+//! assertions (RFC 7523 §3), and pushed requests that had their code. Kinds are kept apart, so that none can use up another's.
 
 use munjigi_core::time::Timestamp;
 
@@ -12,6 +12,8 @@ pub enum Kind {
     DpopProof,
     /// A client assertion.
     ClientAssertion,
+    /// A pushed request, whose row is forgotten sooner than the last way that began with it ends.
+    PushedRequest,
 }
 
 impl Kind {
@@ -20,6 +22,7 @@ impl Kind {
         match self {
             Self::DpopProof => "dpop_proof",
             Self::ClientAssertion => "client_assertion",
+            Self::PushedRequest => "pushed_request",
         }
     }
 }

@@ -155,6 +155,8 @@ const BODIES: &[Route] = &[
 /// The routes that change something and take no JSON.
 const WITHOUT_JSON: &[&str] = &[
     "/oauth2/token",
+    "/oauth2/par",
+    "/oauth2/device_authorization",
     "/oauth2/introspect",
     "/oauth2/revoke",
     "/oauth2/userinfo",
@@ -359,6 +361,8 @@ each_backend! {
         let long = "x".repeat(3_000);
         let scopes = (0..65).map(|number| format!("s{number}")).collect::<Vec<_>>().join("+");
         let resources: String = (0..9).map(|number| format!("resource=urn:a:{number}&")).collect();
+        let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        let asserting = format!("client_assertion_type={kind}&client_assertion=");
         let bodies: Vec<(Vec<u8>, &[u16])> = vec![
             (b"".to_vec(), &[400]),
             (b"&&&==".to_vec(), &[400]),
@@ -378,6 +382,11 @@ each_backend! {
             (b"client_id=web&client_secret=%00".to_vec(), &[401]),
             (format!("client_id=web&client_secret={long}").into_bytes(), &[401]),
             (b"client_secret=x".to_vec(), &[400]),
+            (b"client_assertion=a.b.c".to_vec(), &[400]),
+            (b"client_assertion_type=x&client_assertion=a.b.c".to_vec(), &[400]),
+            (format!("{asserting}%00").into_bytes(), &[401]),
+            (format!("{asserting}a.b.c&client_id=spa").into_bytes(), &[401]),
+            (format!("{asserting}{long}").into_bytes(), &[401]),
             (b"client_id=web".to_vec(), &[401]),
             (b"client_id=nobody".to_vec(), &[401]),
             (b"grant_type=x&client_id=spa".to_vec(), &[400]),
@@ -395,7 +404,7 @@ each_backend! {
             (b"username=minji&password=x&resource=nothing".to_vec(), &[400]),
             (format!("{resources}username=minji&password=x").into_bytes(), &[400]),
         ];
-        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
+        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par"] {
             for (body, statuses) in &bodies {
                 let bad = Bad { content_type: Some(FORM), ..Bad::malformed(body.clone()) };
                 // A query is not the form.
@@ -442,7 +451,7 @@ each_backend! {
             basic("문지기:문지기".as_bytes()),
             basic(&vec![b'a'; 8_000]),
         ];
-        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
+        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par"] {
             for header in &headers {
                 let body = "grant_type=client_credentials&token=x";
                 let request = Request::post(path).header("content-type", FORM);

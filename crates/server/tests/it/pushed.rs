@@ -184,13 +184,15 @@ async fn a_reference_is_for_its_client_and_for_a_minute() {
     let late = minji.open(&referring("spa", &reference, &[])).await;
     assert_eq!(late.brings("error").as_deref(), Some("invalid_request_uri"));
     munjigi_server::jobs::run(&minji.app.app).await.unwrap();
+    let gone = minji.open(&referring("spa", &reference, &[])).await;
+    assert!(gone.header("location").is_none() && gone.status == 400, "it is forgotten");
+    let way = in_time.location().unwrap().replace("/login", "/oauth2/authorize");
     let answer = minji.sign_in(in_time, MINJI).await;
     let answer = minji.follow_to_client(answer, "allow").await;
     answer.brings("code").expect("a code");
-    minji.app.advance(2 * 3600);
-    munjigi_server::jobs::run(&minji.app.app).await.unwrap();
-    let gone = minji.open(&referring("spa", &reference, &[])).await;
-    assert!(gone.header("location").is_none() && gone.status == 400, "it is forgotten");
+    // Forgotten or not, it had its code.
+    let again = minji.open(&way).await;
+    assert_eq!(again.brings("error").as_deref(), Some("invalid_request_uri"));
 }
 
 /// RFC 9126 §2.3; `par-authorization-request-containing-request_uri-form-param`,

@@ -15,6 +15,7 @@ each_backend! {
         assert!(spend(Kind::DpopProof, 1).await);
         assert!(!spend(Kind::DpopProof, 1).await);
         assert!(spend(Kind::DpopProof, 2).await);
+        assert!(spend(Kind::PushedRequest, 1).await);
         assert!(spend(Kind::ClientAssertion, 1).await);
         assert!(!spend(Kind::ClientAssertion, 1).await);
     }
