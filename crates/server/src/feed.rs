@@ -224,7 +224,7 @@ impl App {
     /// within the last second.
     pub(crate) async fn page_after(&self, place: Place) -> Result<Page, NoPage> {
         if !self.feed.is_current() {
-            let look = tokio::time::timeout(BUDGET, self.load_revocations());
+            let look = tokio::time::timeout(BUDGET, self.look());
             let late = || Failure::Store(StoreError::Overloaded);
             look.await.unwrap_or_else(|_| Err(late())).map_err(NoPage::Unknown)?;
         }
@@ -243,9 +243,19 @@ impl App {
         Ok(Page { entries, place, has_more })
     }
 
+    /// Looks at the database, unless somebody just did while this one waited for its turn.
+    async fn look(&self) -> Result<(), Failure> {
+        let _turn = self.feed.looking.lock().await;
+        if self.feed.is_current() { Ok(()) } else { self.load().await }
+    }
+
     /// Takes over revocations that are new since the last look, and forgets those that are over.
     pub(crate) async fn load_revocations(&self) -> Result<(), Failure> {
         let _turn = self.feed.looking.lock().await;
+        self.load().await
+    }
+
+    async fn load(&self) -> Result<(), Failure> {
         let began = stopwatch();
         loop {
             let tip = self.feed.tip();
