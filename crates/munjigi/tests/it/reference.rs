@@ -5,6 +5,7 @@ mod claims;
 mod commands;
 mod conformance;
 mod interface;
+mod specifications;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -98,6 +99,7 @@ fn the_answers_have_exactly_the_members_that_the_page_lists() {
     let web = ["--id", "web", "--name", "Web", "--grant-type", "client_credentials"];
     let client = sandbox.verb(&[&["clients", "create"], &web[..]].concat()).json();
     let secret = sandbox.verb(&["clients", "rotate-secret", "web"]).json();
+    let registration_token = sandbox.verb(&["registration-tokens", "create"]).json();
     let role = sandbox.verb(&["roles", "create", "hr"]).json();
     let api = sandbox.verb(&["apis", "create", "https://api.example.kr"]).json();
     let setting = sandbox.verb(&["settings", "list"]).json()["items"][0].clone();
@@ -110,6 +112,7 @@ fn the_answers_have_exactly_the_members_that_the_page_lists() {
         ("a user", user),
         ("a client", client),
         ("a secret", secret),
+        ("a registration token", registration_token),
         ("a role", role),
         ("an API", api),
         ("a setting", setting),

@@ -25,12 +25,12 @@ fn rows<'p>(page: &'p str, plan: &str) -> Vec<(&'p str, &'p str)> {
 }
 
 /// The tests that a cell names, each as a file and a function.
-fn tests(cell: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn tests(cell: &str) -> impl Iterator<Item = (&str, &str)> {
     cell.split('`').skip(1).step_by(2).filter_map(|quoted| quoted.split_once("::"))
 }
 
 /// Whether a file has a test of that name: by itself, or one for each database.
-fn exists(file: &str, function: &str) -> bool {
+pub(super) fn exists(file: &str, function: &str) -> bool {
     let below = if file.starts_with("e2e/") { root() } else { root().join("crates") };
     let text = std::fs::read_to_string(below.join(file)).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
