@@ -15,6 +15,14 @@ use crate::harness::{Answer, JUN, MINJI, TestApp};
 
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+/// The OAuth endpoints that take forms of clients.
+const FORMS: [&str; 5] = [
+    "/oauth2/token",
+    "/oauth2/revoke",
+    "/oauth2/introspect",
+    "/oauth2/par",
+    "/oauth2/device_authorization",
+];
 
 /// What a member of a body is.
 #[derive(Clone, Copy, PartialEq)]
@@ -404,7 +412,7 @@ each_backend! {
             (b"username=minji&password=x&resource=nothing".to_vec(), &[400]),
             (format!("{resources}username=minji&password=x").into_bytes(), &[400]),
         ];
-        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par"] {
+        for path in FORMS {
             for (body, statuses) in &bodies {
                 let bad = Bad { content_type: Some(FORM), ..Bad::malformed(body.clone()) };
                 // A query is not the form.
@@ -451,7 +459,7 @@ each_backend! {
             basic("문지기:문지기".as_bytes()),
             basic(&vec![b'a'; 8_000]),
         ];
-        for path in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/par"] {
+        for path in FORMS {
             for header in &headers {
                 let body = "grant_type=client_credentials&token=x";
                 let request = Request::post(path).header("content-type", FORM);
