@@ -17,6 +17,7 @@ use munjigi_store::{Audit, Committed, ReadTx, StoreError};
 use thiserror::Error as ThisError;
 
 use crate::app::App;
+use crate::audit_keeping::Anchor;
 use crate::audit_leaf::leaf;
 use crate::failure::Failure;
 use crate::random;
@@ -83,26 +84,32 @@ pub struct Sequencer {
 /// Begins to look, until the app is dropped.
 pub fn start(app: &App) {
     let weak = app.downgrade();
-    let mut sequencer = None;
+    let (mut sequencer, mut anchor) = (None, Anchor::default());
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let Some(app) = weak.upgrade() else { return };
-            if let Err(error) = look(&app, &mut sequencer).await {
+            if let Err(error) = look(&app, &mut sequencer, &mut anchor).await {
                 tracing::warn!(%error, "the audit trail does not go on; trying again");
             }
         }
     });
 }
 
-async fn look(app: &App, sequencer: &mut Option<Sequencer>) -> Result<(), Failure> {
+async fn look(
+    app: &App,
+    sequencer: &mut Option<Sequencer>,
+    anchor: &mut Anchor,
+) -> Result<(), Failure> {
     if sequencer.is_none() {
         *sequencer = Some(Sequencer::new(app)?);
     }
-    if let Some(sequencer) = sequencer {
-        sequencer.run(app).await?;
+    if let Some(sequencer) = sequencer
+        && matches!(sequencer.run(app).await?, Looked::Done { .. })
+    {
+        anchor.run(app).await?;
     }
     Ok(())
 }

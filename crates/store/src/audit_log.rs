@@ -277,6 +277,25 @@ pub fn seq_of(tx: &mut ReadTx<'_>, event: &EventId) -> Result<Option<i64>> {
     row.map(|row| row.at(0)).transpose()
 }
 
+/// Forgets events older than `before` that are signed, at most `limit`, with their salts; how many
+/// there were. Their leaves stay.
+pub fn forget_events(tx: &mut Tx<'_>, before: &EventId, limit: u32) -> Result<u64> {
+    tx.exec(
+        "UPDATE audit_leaf SET salt = NULL WHERE event_id IN (
+             SELECT id FROM audit WHERE id < $1
+             AND seq < (SELECT signed_size FROM audit_log WHERE name = 'log')
+             ORDER BY id LIMIT $2)",
+        params![before, limit],
+    )?;
+    tx.exec(
+        "DELETE FROM audit WHERE id IN (
+             SELECT id FROM audit WHERE id < $1
+             AND seq < (SELECT signed_size FROM audit_log WHERE name = 'log')
+             ORDER BY id LIMIT $2)",
+        params![before, limit],
+    )
+}
+
 /// Erases what tells about a person in the events about them, and the salts by which it could be
 /// guessed; how many events there were. The tree stays as it is.
 pub fn erase(tx: &mut Tx<'_>, subject: &str) -> Result<u64> {

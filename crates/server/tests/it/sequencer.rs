@@ -1,10 +1,18 @@
 //! The audit trail as a tree: every event gets one place, one node at a time gives it, and nothing
 //! is signed that does not go on from what was signed before.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::StatusCode;
 use munjigi_audit::{Checkpoint, Directory, Finding, VerifierKey};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
-use munjigi_core::id::EventId;
+use munjigi_core::id::{EventId, UserId};
 use munjigi_core::time::Timestamp;
+use munjigi_server::audit_keeping::{self, Anchor};
 use munjigi_server::operate::Operator;
 use munjigi_server::operate::audit::own_key;
 use munjigi_server::sequencer::{Looked, Refused, Sequencer};
@@ -92,7 +100,8 @@ each_backend! {
         // What tells about somebody is erased, and the trail holds; the erasure is an event, too.
         let erased = operator.erase_from_audit(somebody.parse().unwrap()).await.unwrap();
         assert!(erased > 0);
-        assert_eq!(operator.erase_from_audit(munjigi_core::id::UserId::from_random([0; 16])).await.unwrap(), 0);
+        let nobody = UserId::from_random([0; 16]);
+        assert_eq!(operator.erase_from_audit(nobody).await.unwrap(), 0);
         operator.export_audit(&export).await.unwrap();
         let verified = munjigi_audit::verify(&export, &key).unwrap();
         assert_eq!(verified.personal, before as u64 - erased);
@@ -221,6 +230,32 @@ each_backend! {
     }
 }
 
+each_backend! {
+    async fn events_are_forgotten_by_the_setting_and_the_trail_holds(database) {
+        let app = TestApp::start_with(&database).await;
+        happen(&app, 0, 600).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        sequencer.run(&app.app).await.unwrap();
+        app.advance(40 * 86_400);
+        app.set("audit_retention", "30d").await;
+        // What is not signed yet is kept.
+        happen(&app, 1_000, 1).await;
+        let before = signed(sequencer.run(&app.app).await.unwrap());
+        happen(&app, 2_000, 1).await;
+        let forgotten = audit_keeping::forget(&app.app).await.unwrap();
+        assert_eq!(forgotten, before as u64);
+        assert_eq!(waiting(&app).await, 1);
+        assert_eq!(audit_keeping::forget(&app.app).await.unwrap(), 0);
+        app.advance(1);
+        let after = signed(sequencer.run(&app.app).await.unwrap());
+        assert_eq!(verdict(&app, &database).await, Ok(after as u64));
+        let (operator, key) = operator(&app, &database).await;
+        let erased = operator.verify_audit(&key, None).await.unwrap().unwrap().erased;
+        assert_eq!(erased, forgotten);
+        operator.close().await;
+    }
+}
+
 /// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
 #[tokio::test]
 async fn nothing_is_signed_on_a_tree_that_was_changed() {
@@ -241,6 +276,56 @@ async fn nothing_is_signed_on_a_tree_that_was_changed() {
         // People sign in all the same.
         app.sign_in(MINJI).await;
     }
+}
+
+/// An anchor that somebody else keeps: what came, and how it is answered.
+#[derive(Clone, Default)]
+struct Anchorage {
+    refuses: Arc<AtomicBool>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Anchorage {
+    async fn start(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/anchor", listener.local_addr().unwrap());
+        let hear = async |State(it): State<Self>, body: String| {
+            if it.refuses.load(Ordering::Relaxed) {
+                return StatusCode::SERVICE_UNAVAILABLE;
+            }
+            let form = url::form_urlencoded::parse(body.as_bytes()).into_owned();
+            it.heard.lock().unwrap().extend(form.map(|(_, note)| note));
+            StatusCode::NO_CONTENT
+        };
+        let router = Router::new().route("/anchor", post(hear)).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_sent_to_whoever_anchors_it_every_hour_if_there_is_a_new_one() {
+    let app = TestApp::start().await;
+    let mut sequencer = Sequencer::new(&app.app).unwrap();
+    sequencer.run(&app.app).await.unwrap();
+    let (anchorage, mut anchor) = (Anchorage::default(), Anchor::default());
+    assert!(!anchor.run(&app.app).await.unwrap(), "nobody is named");
+    app.set("audit_anchor", &anchorage.start().await).await;
+    anchorage.refuses.store(true, Ordering::Relaxed);
+    assert!(!anchor.run(&app.app).await.unwrap());
+    anchorage.refuses.store(false, Ordering::Relaxed);
+    assert!(!anchor.run(&app.app).await.unwrap(), "it is tried again in a minute");
+    app.advance(60);
+    assert!(anchor.run(&app.app).await.unwrap());
+    app.advance(3_600);
+    assert!(!anchor.run(&app.app).await.unwrap(), "it has that one");
+    happen(&app, 0, 1).await;
+    sequencer.run(&app.app).await.unwrap();
+    assert!(anchor.run(&app.app).await.unwrap());
+    let heard = anchorage.heard.lock().unwrap().clone();
+    let open = |note: &String| Checkpoint::open(note, &sequencer.verifier()).unwrap().size;
+    let sizes: Vec<u64> = heard.iter().map(open).collect();
+    assert!(sizes.len() == 2 && sizes[0] < sizes[1], "{sizes:?}");
 }
 
 #[tokio::test]
