@@ -57,8 +57,11 @@ impl Readers {
 pub async fn preflight() -> Response {
     let mut response = nothing();
     let headers = response.headers_mut();
-    // Each by its name: `*` does not stand for `authorization`.
-    let taken = HeaderValue::from_static("authorization, content-type, dpop, mcp-protocol-version");
+    // Each by its name, since `*` does not stand for `authorization`: what Swagger UI and clients
+    // of MCP send is among them.
+    let taken = HeaderValue::from_static(
+        "authorization, content-type, dpop, mcp-protocol-version, x-requested-with",
+    );
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, taken);
     let methods = HeaderValue::from_static("GET, POST, PUT, DELETE");
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);

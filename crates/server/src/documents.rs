@@ -200,7 +200,7 @@ async fn current(app: &App, id: &ClientId, row: Option<&Client>) -> Option<Arc<C
         }
         Err(unusable) => unusable,
     };
-    tracing::warn!(client_id = %id, why = %unusable, "a client's document cannot be used");
+    tracing::info!(client_id = %id, why = %unusable, "a client's document cannot be used");
     match unusable {
         Unusable::Gone(_) => {
             app.documents.forget(id);
@@ -210,7 +210,10 @@ async fn current(app: &App, id: &ClientId, row: Option<&Client>) -> Option<Arc<C
             let known = app.documents.known().get(id).map(|known| Arc::clone(&known.client));
             let last = known.or_else(|| row.map(|row| Arc::new(row.clone())));
             let read_at = |client: &Client| client.refreshed_at.unwrap_or(client.created_at);
-            last.filter(|client| now.since(read_at(client)) < STALE)
+            let last = last.filter(|client| now.since(read_at(client)) < STALE)?;
+            // Nobody waits for it again in this minute.
+            app.documents.remember(&last, now.plus(SHORTEST_FRESH));
+            Some(last)
         }
     }
 }
@@ -319,8 +322,12 @@ pub async fn keep(
         clients::update(tx, &client)?;
         let after =
             Client { created_at: row.created_at, disabled_at: row.disabled_at, ..client.clone() };
-        let event = say_changes(changed.clone(), &show_client(&row), &show_client(&after));
-        Ok(Committed::new(true, Audit::Record(Box::new(event))))
+        let (before, after) = (show_client(&row), show_client(&after));
+        let audit = match before == after {
+            true => Audit::Routine("a document said the same again"),
+            false => Audit::Record(Box::new(say_changes(changed.clone(), &before, &after))),
+        };
+        Ok(Committed::new(true, audit))
     });
     if !is_room.await? {
         return Err(Failure::Full("clients that no operator made"));

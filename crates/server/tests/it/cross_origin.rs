@@ -65,7 +65,9 @@ async fn a_page_of_another_origin_asks_first_and_reads_refusals_too() {
         let answer = from(&app, ORIGINS[0], "OPTIONS", path).await.expect(204);
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
         let headers = answer.header("access-control-allow-headers").unwrap();
-        for needed in ["authorization", "content-type", "dpop", "mcp-protocol-version"] {
+        for needed in
+            ["authorization", "content-type", "dpop", "mcp-protocol-version", "x-requested-with"]
+        {
             assert!(headers.contains(needed), "{path}: {headers}");
         }
         assert!(answer.header("access-control-allow-methods").unwrap().contains("POST"));

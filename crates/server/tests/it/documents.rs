@@ -268,6 +268,8 @@ async fn a_document_that_disappears_is_the_end_of_its_client() {
     // One that cannot be reached for the moment is used a day longer.
     publisher.says("503 Busy", "");
     let tokens = refresh(&app, &publisher.id, &tokens.refresh, &[]).await.tokens();
+    // Nobody asks again within a minute.
+    app.advance(61);
     publisher.says("404 Not Found", "");
     refresh(&app, &publisher.id, &tokens.refresh, &[]).await.expect(401);
     assert!(!is_known(&app, &publisher.request(&[])).await);
