@@ -538,7 +538,7 @@ each_backend! {
         for (path, id, total) in [
             (USERS, "id", 13),
             (ROLES, "name", 14),
-            (CLIENTS, "client_id", 15),
+            (CLIENTS, "client_id", 17),
             (APIS, "audience", 12),
         ] {
             for limit in [1, 3, 5, 200] {
@@ -613,7 +613,7 @@ async fn changed_cursors_and_limits_are_bad_requests() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let deep = "[".repeat(3_000);
-    for path in [USERS, CLIENTS, APIS, ROLES] {
+    for path in [USERS, CLIENTS, APIS, ROLES, "/api/v1/admin/audit"] {
         let page = app.read_as(&format!("{path}?limit=1"), &admin).await.expect(200).json();
         for cursor in page["next"].as_str().map(mutations).unwrap_or_default() {
             let at = format!("{path}?after={cursor}");
