@@ -1,5 +1,6 @@
 //! `munjigi keys`.
 
+use munjigi_token::base64url;
 use serde_json::Value;
 
 use crate::sandbox::Sandbox;
@@ -53,6 +54,33 @@ fn a_key_is_published_a_day_before_it_signs_or_signs_at_once() {
     let other = sandbox.run(&[ROTATE, &["--algorithm", "EdDSA", "--now"]].concat()).json();
     assert_eq!(other["algorithm"], "EdDSA");
     sandbox.run(&[ROTATE, &["--algorithm", "HS256"]].concat()).fails(2, "invalid value");
+}
+
+/// The command line can ask for an algorithm without the key that seals others: a server makes it.
+#[test]
+fn a_running_server_makes_the_key_of_an_algorithm_that_a_client_is_told_to_ask_for() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.dev(&["--data", "."]);
+    assert!(states(&sandbox, "PS256").is_empty());
+
+    let metadata = r#"{"id_token_signed_response_alg": "PS256", "claim_profile": "hasura"}"#;
+    let update = ["clients", "update", "first-party", "--metadata", metadata];
+    let here = ["--output", "json", "--database", "sqlite:munjigi.db"];
+    let changed = sandbox.run(&[&update[..], &here[..]].concat()).json();
+    assert_eq!(changed["metadata"]["id_token_signed_response_alg"], "PS256");
+
+    server.until(|| states(&sandbox, "PS256") == ["active"]);
+    let said = server.token("minji", "demo-minji");
+    let payload = base64url::decode(said.split('.').nth(1).unwrap()).unwrap();
+    let said: Value = serde_json::from_slice(&payload).unwrap();
+    let words = &said["https://hasura.io/jwt/claims"];
+    assert_eq!(words["x-hasura-user-id"], said["sub"]);
+    assert_eq!(words["x-hasura-default-role"], "user");
+    let next = sandbox.run(&[ROTATE, &["--algorithm", "PS256"]].concat()).json();
+    assert_eq!(next["state"], "pending", "the first one signs meanwhile");
+    // Of an algorithm that nobody has asked for yet, the first one does not wait.
+    let first = sandbox.run(&[ROTATE, &["--algorithm", "EdDSA"]].concat()).json();
+    assert_eq!(first["state"], "active");
 }
 
 #[test]
