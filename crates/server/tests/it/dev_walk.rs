@@ -55,7 +55,7 @@ async fn a_token_is_explained_accepted_revoked_and_refused() {
     assert!(page.contains("value=\"call-again\"") && !page.contains("401"));
     let page = step(&visitor, "call-again").await;
     assert!(page.contains("200 OK") && page.contains("401 Unauthorized"));
-    assert!(page.contains("token_revoked"), "and it says why: {page}");
+    assert!(page.contains("the access token was revoked"), "and it says why: {page}");
 
     let page = step(&visitor, "reset").await;
     assert!(!page.contains("200 OK") && page.contains("/dev/sign-in"));
