@@ -156,9 +156,9 @@ async fn delete(app: &App, user_id: UserId) -> Result<(), Failure> {
     let event = event.with("reason", "its owner gave it up");
     let ending = app.ending();
     let written = app.store.write(move |tx| {
-        let user = users::find(tx, &user_id)?;
+        let due_at = users::find(tx, &user_id)?.and_then(|user| user.deletion_due_at);
         // Taken back a moment ago, or deleted by another node.
-        if !user.is_some_and(|it| it.deletion_due_at.is_some_and(|due| due <= ending.now())) {
+        if due_at.is_none_or(|due_at| due_at > ending.now()) {
             return Ok(Committed::nothing(None));
         }
         let revocation = ending.user(tx, &user_id)?;

@@ -144,8 +144,8 @@ pub struct FollowedLink {
 }
 
 /// Finds a link that is good for a purpose, of an account that is not disabled. What proves or uses
-/// the address that somebody has is good as long as they have it (RC-02 of the attack kit: not after
-/// a change of it); what is about another one does not ask.
+/// the address that somebody has is good as long as they have it (RC-02 of the attack kit: not
+/// after a change of it); what is about another one does not ask.
 pub fn find(
     tx: &mut ReadTx<'_>,
     ticket: &Ticket,

@@ -54,8 +54,8 @@ each_backend! {
         write(&store, |tx| {
             for (number, created_at) in [(21, 40), (22, 30), (23, 20), (24, 50)] {
                 let dead = (number == 24).then_some(at(60));
-                let made = Session { created_at: at(created_at), ended_at: dead, ..session(1, number) };
-                sessions::insert(tx, &made)?;
+                let made = Session { created_at: at(created_at), ..session(1, number) };
+                sessions::insert(tx, &Session { ended_at: dead, ..made })?;
             }
             sessions::end_all(tx, &user_id(1), Some(&session_id(99)), at(5)).map(|_| ())?;
             for (number, created_at) in [(31, 40), (32, 30), (33, 20), (34, 50)] {

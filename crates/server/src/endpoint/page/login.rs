@@ -12,7 +12,6 @@ use munjigi_store::{Audit, Committed, StoreError, sessions};
 use crate::app::App;
 use crate::browser::{NewHold, Visitor, let_go};
 use crate::context::{Context, UserAgent};
-use crate::endpoint::page::account::delete::to_question;
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
 use crate::outbox;
@@ -39,7 +38,7 @@ pub async fn identifier(
         return here.way.onward(&here.frame);
     }
     if here.flow.is_none() && browser.leaving.is_some() {
-        return to_question(&here.frame, &here.way);
+        return here.way.to_question(&here.frame);
     }
     let hint = here.flow.as_ref().and_then(|flow| flow.find("login_hint")).unwrap_or_default();
     let page = LoginIdentifier::new(here.frame.clone(), here.destination(&app), hint, vec![]);
@@ -109,7 +108,7 @@ pub async fn send(
     let visitor = browser.visitor.or(browser.leaving);
     let entering = Entering { proved, visitor, user_agent };
     match enter(&app, &context, here.client.as_deref(), entering).await {
-        Ok(Some(hold)) if is_leaving => hold.give(to_question(&frame, &here.way)),
+        Ok(Some(hold)) if is_leaving => hold.give(here.way.to_question(&frame)),
         Ok(Some(hold)) => hold.give(here.way.onward(&frame)),
         Ok(None) => {
             let wrong = Complaint::wrong_credentials(&frame);

@@ -16,6 +16,7 @@ use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use munjigi_core::oauth::client::Client;
 
+use crate::account_deletion;
 use crate::app::App;
 use crate::asking::client_of;
 use crate::browser::Browser;
@@ -83,6 +84,11 @@ impl OnTheWay {
     /// As it came.
     pub(crate) fn sealed(&self) -> Option<&str> {
         self.flow.as_deref()
+    }
+
+    /// To the question whether an account shall stay that was given up: before anything goes on.
+    pub(crate) fn to_question(&self, frame: &Frame) -> Page {
+        Page::see_other(&frame.path_with(account_deletion::PATH, "flow", self.sealed()))
     }
 
     /// Back to where the way goes on.

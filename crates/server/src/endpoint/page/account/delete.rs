@@ -6,7 +6,7 @@ use http::StatusCode;
 use munjigi_core::account::Password;
 use munjigi_core::account::user::DELETION_GRACE;
 
-use crate::account_deletion::{self, PATH, Refusal};
+use crate::account_deletion::{self, Refusal};
 use crate::app::App;
 use crate::browser::Visitor;
 use crate::context::Context;
@@ -110,9 +110,4 @@ async fn keep(
         Ok(None) => to_login(&frame),
         Err(failure) => frame.broken(failure),
     }
-}
-
-/// The way to the question whether the account shall stay.
-pub fn to_question(frame: &Frame, way: &OnTheWay) -> Page {
-    Page::see_other(&frame.path_with(PATH, "flow", way.sealed()))
 }

@@ -1,6 +1,6 @@
 //! `/account/email`: another address, which both mailboxes have to agree to (RC-04 of the attack
-//! kit); and the pages behind the links of their mails, which need no sign-in. Looking at one spends
-//! nothing.
+//! kit); and the pages behind the links of their mails, which need no sign-in. Looking at one
+//! spends nothing.
 
 use axum::extract::{Query, State};
 use http::StatusCode;
@@ -64,13 +64,16 @@ pub async fn send(State(app): State<App>, here: Here, form: PageForm) -> Page {
         locale: frame.locale,
     };
     match change.ask(&app, &here.context).await {
-        Ok(()) => {
-            let page = OutcomePage::new(frame, Done::EmailChangeMailed { email: typed }, None);
-            let page = if app.mail.mailbox().is_some() { page.with_mailbox() } else { page };
-            page.reply(StatusCode::OK)
-        }
+        Ok(()) => mailed(&app, frame, Done::EmailChangeMailed { email: typed }),
         Err(refusal) => refuse(&frame, refusal, refused),
     }
+}
+
+/// What was done, with the way to the mailbox in `dev`.
+fn mailed(app: &App, frame: Frame, done: Done<'_>) -> Page {
+    let page = OutcomePage::new(frame, done, None);
+    let page = if app.mail.mailbox().is_some() { page.with_mailbox() } else { page };
+    page.reply(StatusCode::OK)
 }
 
 fn refuse(
@@ -115,9 +118,7 @@ pub async fn agree(State(app): State<App>, context: Context, form: PageForm) -> 
     let PageForm { fields, frame } = form;
     let ticket = fields.find("ticket");
     match email_change::agree(&app, &context, ticket, frame.locale).await {
-        Ok(Agreed::Half) => {
-            OutcomePage::new(frame, Done::EmailChangeHalf, None).reply(StatusCode::OK)
-        }
+        Ok(Agreed::Half) => mailed(&app, frame, Done::EmailChangeHalf),
         Ok(Agreed::Changed(email)) => {
             OutcomePage::new(frame, Done::EmailChanged { email: &email }, None)
                 .reply(StatusCode::OK)
