@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use munjigi_verify::Verifier;
+use munjigi_verify::{BuildError, Revocations, Verifier};
 use tokio::signal::unix::{SignalKind, signal};
 
 use events::Events;
@@ -36,17 +36,20 @@ struct Options {
     /// How far the issuer's clock and ours may be apart.
     #[arg(long, default_value_t = 30)]
     leeway_seconds: u64,
+    /// The client that this API is to the issuer, to follow what is revoked; without it a token
+    /// that was revoked passes until it expires.
+    #[arg(long, env = "MUNJIGI_CLIENT_ID", requires = "client_secret_file")]
+    client_id: Option<String>,
+    /// The file with the secret of that client: on a command line everybody could read it.
+    #[arg(long, env = "MUNJIGI_CLIENT_SECRET_FILE", requires = "client_id")]
+    client_secret_file: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let metadata = format!("{}/.well-known/oauth-protected-resource", options.audience);
-    let verifier = Verifier::builder(&options.issuer, &options.audience)
-        .leeway(Duration::from_secs(options.leeway_seconds))
-        .resource_name("Event planner")
-        .resource_metadata(&metadata)
-        .build()?;
+    let secret = options.client_secret_file.as_ref().map(std::fs::read_to_string).transpose()?;
+    let verifier = verifier(&options, secret.as_deref())?;
     let events = Events::open(&options.database)?;
 
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
@@ -62,6 +65,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .await?;
     Ok(())
+}
+
+/// Trusts the issuer's tokens and, as one of its clients, follows what it revokes. While the issuer
+/// is out of reach the planner goes on with what it knows: it would rather be up than strict.
+fn verifier(options: &Options, secret: Option<&str>) -> Result<Verifier, BuildError> {
+    let metadata = format!("{}/.well-known/oauth-protected-resource", options.audience);
+    let builder = Verifier::builder(&options.issuer, &options.audience)
+        .leeway(Duration::from_secs(options.leeway_seconds))
+        .resource_name("Event planner")
+        .resource_metadata(&metadata);
+    let builder = match (&options.client_id, secret) {
+        (Some(id), Some(secret)) => builder
+            .client_credentials(id, secret.trim_end())
+            .revocations(Revocations::BestEffort),
+        _ => builder,
+    };
+    builder.build()
 }
 
 /// Whoever started this process waits for the line and reads the port in it.
