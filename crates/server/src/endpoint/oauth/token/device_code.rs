@@ -204,7 +204,7 @@ fn grant(
     let Some(session) = session.filter(|session| session.ended_at.is_none()) else {
         return gone("the session has ended");
     };
-    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+    let Some(user) = user.filter(User::is_open) else {
         return gone("the device code was revoked");
     };
     if !devices::spend(tx, &device.hash, *now)? {
