@@ -106,10 +106,12 @@ fn the_answers_have_exactly_the_members_that_the_page_lists() {
     let set = sandbox.verb(&["settings", "set", "registration", "open"]).json();
     sandbox.write("key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     let key = sandbox.verb(&["keys", "rotate", "--encryption-key-file", "key"]).json();
+    let event = sandbox.verb(&["audit", "tail"]).json()["items"][0].clone();
     let configured = sandbox.run(&["config", "show", "--output", "json"]).json();
     let configured = configured["items"][0].clone();
     for (what, value) in [
         ("a user", user),
+        ("an event", event),
         ("a client", client),
         ("a secret", secret),
         ("a registration token", registration_token),

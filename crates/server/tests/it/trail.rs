@@ -189,3 +189,67 @@ async fn a_throttled_sign_in_names_whose_account_it_was_at() {
         assert_eq!(event.subject.map(|id| id.to_string()), subject);
     }
 }
+
+/// The admin API's list: by each of its words, in pages, and not by words that mean nothing.
+#[tokio::test]
+async fn the_trail_is_searched_by_each_of_its_words() {
+    const AUDIT: &str = "/api/v1/admin/audit";
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let hana = app.sign_up("hana@example.com", "seven bridges at night").await;
+    app.advance(60);
+    let wrong = json!({"email": "hana@example.com", "password": "eight bridges at night"});
+    app.post("/api/v1/users/signin", wrong).await.expect(401);
+    let jun = subject(&admin);
+    let ask = async |query: &str| {
+        let answer = app.read_as(&format!("{AUDIT}?{query}"), &admin).await.expect(200).json();
+        answer["items"].as_array().unwrap().clone()
+    };
+    let kinds = async |query: &str| {
+        let found = ask(query).await;
+        let kind = |event: &Value| event["kind"].as_str().unwrap().to_owned();
+        found.iter().map(kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&format!("subject={hana}&outcome=refused")).await, ["sign_in_refused"]);
+    assert_eq!(kinds(&format!("subject={hana}&kind=user_created")).await, ["user_created"]);
+    assert_eq!(kinds("kind=sign_in_refused&since=2026-01-01T00:00:30Z").await.len(), 1);
+    assert_eq!(kinds("kind=sign_in_refused&until=2026-01-01T00:00:30Z").await.len(), 0);
+    assert!(kinds(&format!("actor={jun}")).await.contains(&"signed_in".to_owned()));
+    assert_eq!(kinds("client=no-such-client").await.len(), 0);
+    assert_eq!(kinds("address=203.0.113.250").await.len(), 0);
+    let refused = ask("kind=sign_in_refused").await.remove(0);
+    assert_eq!((&refused["subject"], &refused["outcome"]), (&json!(hana), &json!("refused")));
+    assert!(!refused.to_string().contains("bridges"), "{refused}");
+
+    // Every event once, however the list is cut.
+    let all = ask("limit=200").await;
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let path = format!("{AUDIT}?limit=3{after}");
+        let page = app.read_as(&path, &admin).await.expect(200).json();
+        seen.extend(page["items"].as_array().unwrap().clone());
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(seen, all);
+
+    for bad in [
+        "kind=Signed_In",
+        "kind=",
+        "outcome=maybe",
+        "subject=hana",
+        "actor=a%00b",
+        "actor=",
+        "client=a%20b",
+        "address=localhost",
+        "address=203.0.113.0%2F24",
+        "since=yesterday",
+        "until=1767225600",
+        "limit=0",
+        "after=%00",
+        "detail=x",
+        "kind=signed_in&kind=signed_out",
+    ] {
+        app.read_as(&format!("{AUDIT}?{bad}"), &admin).await.expect(400);
+    }
+}

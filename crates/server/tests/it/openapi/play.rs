@@ -284,6 +284,11 @@ impl Play {
         self.administer("stats", "").await;
         self.administer("create_user", "").await;
         let jun = self.jun.clone();
+        let query = "?kind=user_created&outcome=succeeded&since=2020-01-01T00:00:00Z&limit=1";
+        let with = With { token: Some(&jun), query, ..With::default() };
+        self.call("list_events", with).await.expect(200);
+        let with = With { token: Some(&jun), query: "?kind=nothing", ..With::default() };
+        self.call("list_events", with).await.expect(400);
         let query = "?search=sora&role=manager&state=enabled&limit=1";
         let with = With { token: Some(&jun), query, ..With::default() };
         let id = self.call("list_users", with).await.expect(200).text("/items/0/id");
