@@ -26,6 +26,7 @@ pub use self::audited::{lose_events, unaudited};
 pub use self::cluster::Cluster;
 pub use self::tampered::{Tampering, tamper};
 use crate::migrate::Migration;
+pub use crate::sql::Faults;
 use crate::{DatabaseUrl, ReadTx, Result, Store, StoreError, StoreOptions};
 
 /// Writes each test once and runs it twice, as `name::sqlite` and `name::postgres`. The block's

@@ -20,6 +20,7 @@ mod dev_walk;
 mod device;
 mod documents;
 mod email_change;
+mod faults;
 mod forged;
 mod harness;
 mod introspection;

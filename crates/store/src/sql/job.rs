@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::faults::Faults;
 use super::tx::{Audit, Committed, ReadTx, Session, Tx};
 
 /// How often a transaction is run before its caller is told that it lost.
@@ -54,23 +55,33 @@ pub(super) struct Write<F, T, E> {
     closure: F,
     kept: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
+    faults: Faults,
 }
 
 pub(super) struct Read<F, T, E> {
     closure: F,
     kept: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
+    faults: Faults,
 }
 
 impl<F, T, E> Write<F, T, E> {
-    pub(super) const fn new(closure: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { closure, kept: None, reply }
+    pub(super) const fn new(
+        closure: F,
+        reply: oneshot::Sender<Result<T, E>>,
+        faults: Faults,
+    ) -> Self {
+        Self { closure, kept: None, reply, faults }
     }
 }
 
 impl<F, T, E> Read<F, T, E> {
-    pub(super) const fn new(closure: F, reply: oneshot::Sender<Result<T, E>>) -> Self {
-        Self { closure, kept: None, reply }
+    pub(super) const fn new(
+        closure: F,
+        reply: oneshot::Sender<Result<T, E>>,
+        faults: Faults,
+    ) -> Self {
+        Self { closure, kept: None, reply, faults }
     }
 }
 
@@ -93,10 +104,13 @@ where
     }
 
     fn run(&mut self, session: &mut dyn Session) -> Verdict {
-        let mut tx = Tx::new(session);
+        let mut tx = Tx::new(session, &self.faults);
         // The transaction of a closure that panicked is undone, so no broken state is seen later.
         let said = catch_unwind(AssertUnwindSafe(|| {
-            (self.closure)(&mut tx).and_then(|done| settle(&mut tx, done).map_err(E::from))
+            let done = (self.closure)(&mut tx)?;
+            let outcome = settle(&mut tx, done)?;
+            self.faults.strike()?;
+            Ok(outcome)
         }))
         .unwrap_or_else(|_| Err(panicked(std::any::type_name::<F>()).into()));
 
@@ -146,7 +160,7 @@ where
     }
 
     fn run(&mut self, session: &mut dyn Session) -> Verdict {
-        let (said, conflict) = run_read(&self.closure, session);
+        let (said, conflict) = run_read(&self.closure, session, &self.faults);
         self.kept = Some(said);
         match &self.kept {
             _ if conflict => Verdict::Again,
@@ -167,12 +181,16 @@ where
 }
 
 /// Runs a reading closure once; says also whether the database asks for another run.
-pub(super) fn run_read<F, T, E>(closure: &F, session: &mut dyn Session) -> (Result<T, E>, bool)
+pub(super) fn run_read<F, T, E>(
+    closure: &F,
+    session: &mut dyn Session,
+    faults: &Faults,
+) -> (Result<T, E>, bool)
 where
     F: Fn(&mut ReadTx<'_>) -> Result<T, E>,
     E: From<StoreError>,
 {
-    let mut tx = ReadTx::new(session);
+    let mut tx = ReadTx::new(session, faults);
     let said = catch_unwind(AssertUnwindSafe(|| closure(&mut tx)))
         .unwrap_or_else(|_| Err(panicked(std::any::type_name::<F>()).into()));
     match tx.failure() {

@@ -2,6 +2,7 @@
 //! place that names a database driver; it knows no table but its own `migration`.
 
 mod error;
+mod faults;
 mod job;
 mod options;
 mod postgres;
@@ -12,6 +13,8 @@ mod store;
 mod tx;
 mod value;
 
+#[cfg(feature = "testing")]
+pub use faults::Faults;
 #[cfg(feature = "testing")]
 pub(crate) use postgres::{run_batch, run_migrations};
 

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::error::StoreError;
+use super::faults::Faults;
 use super::job::{Job, Read, Write};
 use super::options::{DatabaseUrl, StoreOptions};
 use super::queue::{Queue, Refused};
@@ -33,6 +34,7 @@ struct Inner {
     readers: Option<Readers>,
     backend: &'static str,
     counters: Arc<Counters>,
+    faults: Faults,
 }
 
 impl Store {
@@ -63,7 +65,8 @@ impl Store {
             .await
             .map_err(|_| StoreError::Internal("opening the database was given up".to_owned()))??;
         let threads = Mutex::new(threads);
-        Ok(Self(Arc::new(Inner { queue, threads, readers, backend, counters })))
+        let faults = Faults::default();
+        Ok(Self(Arc::new(Inner { queue, threads, readers, backend, counters, faults })))
     }
 
     /// Runs a closure as one serializable transaction and commits what it changed.
@@ -83,8 +86,11 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Write::new(closure, reply)))?;
+        self.submit(Box::new(Write::new(closure, reply, self.0.faults.clone())))?;
         let outcome = answer.await.unwrap_or_else(|_| Err(stopped().into()));
+        if outcome.is_ok() {
+            self.0.faults.strike()?;
+        }
         add(&self.0.counters.writes);
         outcome
     }
@@ -99,10 +105,10 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let outcome = match &self.0.readers {
-            Some(readers) => readers.read(closure, &self.0.counters).await,
+            Some(readers) => readers.read(closure, (&self.0.counters, &self.0.faults)).await,
             None => {
                 let (reply, answer) = oneshot::channel();
-                self.submit(Box::new(Read::new(closure, reply)))?;
+                self.submit(Box::new(Read::new(closure, reply, self.0.faults.clone())))?;
                 answer.await.unwrap_or_else(|_| Err(stopped().into()))
             }
         };
@@ -124,6 +130,12 @@ impl Store {
         if !matches!(ended.await, Ok(0)) {
             tracing::error!("a thread of the store had panicked");
         }
+    }
+
+    /// What of it may be made to fail. For tests only.
+    #[cfg(feature = "testing")]
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
     }
 
     /// What was counted since the store was opened.

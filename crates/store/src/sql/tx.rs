@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use munjigi_core::audit::Event;
 
 use super::error::{Result, StoreError};
+use super::faults::Faults;
 use super::value::{Row, Value};
 
 /// One open transaction of one database. Two implementations: SQLite and PostgreSQL.
@@ -36,14 +37,15 @@ pub struct ReadTx<'session> {
     changed: u64,
     failed: Option<StoreError>,
     lost: bool,
+    faults: &'session Faults,
 }
 
 /// A transaction that writes; everything that [`ReadTx`] can, too.
 pub struct Tx<'session>(ReadTx<'session>);
 
 impl<'session> ReadTx<'session> {
-    pub(super) fn new(session: &'session mut dyn Session) -> Self {
-        Self { session, changed: 0, failed: None, lost: false }
+    pub(super) fn new(session: &'session mut dyn Session, faults: &'session Faults) -> Self {
+        Self { session, changed: 0, failed: None, lost: false, faults }
     }
 
     /// The one row of a statement, or none. Several rows are a mistake of the caller
@@ -80,7 +82,11 @@ impl<'session> ReadTx<'session> {
         self.failed.as_ref()
     }
 
-    fn still_good(&self) -> Result<()> {
+    fn still_good(&mut self) -> Result<()> {
+        if self.failed.is_none() {
+            let struck = self.faults.strike();
+            self.note(struck)?;
+        }
         match &self.failed {
             // 40001 in the middle must stay one, whatever the closure makes of it.
             Some(StoreError::Conflict) => Err(StoreError::Conflict),
@@ -100,8 +106,8 @@ impl<'session> ReadTx<'session> {
 }
 
 impl<'session> Tx<'session> {
-    pub(super) fn new(session: &'session mut dyn Session) -> Self {
-        Self(ReadTx::new(session))
+    pub(super) fn new(session: &'session mut dyn Session, faults: &'session Faults) -> Self {
+        Self(ReadTx::new(session, faults))
     }
 
     /// Runs a statement; the number of rows that it changed, which decides who won.

@@ -11,6 +11,7 @@ use super::connection::open_reader;
 use super::session::{SqliteSession, run};
 use crate::clock::Stopwatch;
 use crate::sql::error::StoreError;
+use crate::sql::faults::Faults;
 use crate::sql::job::run_read;
 use crate::sql::statistics::Counters;
 use crate::sql::store::stopped;
@@ -34,7 +35,7 @@ impl Readers {
     pub(in crate::sql) async fn read<F, T, E>(
         &self,
         closure: F,
-        counters: &Counters,
+        (counters, faults): (&Counters, &Faults),
     ) -> Result<T, E>
     where
         F: Fn(&mut ReadTx<'_>) -> Result<T, E>,
@@ -47,7 +48,7 @@ impl Readers {
         let Some(connection) = connection else {
             return Err(stopped().into());
         };
-        let outcome = read_once(&connection, &closure, counters);
+        let outcome = read_once(&connection, &closure, (counters, faults));
         if !self.permits.is_closed() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
@@ -60,14 +61,18 @@ impl Readers {
     }
 }
 
-fn read_once<F, T, E>(connection: &Connection, closure: &F, counters: &Counters) -> Result<T, E>
+fn read_once<F, T, E>(
+    connection: &Connection,
+    closure: &F,
+    (counters, faults): (&Counters, &Faults),
+) -> Result<T, E>
 where
     F: Fn(&mut ReadTx<'_>) -> Result<T, E>,
     E: From<StoreError>,
 {
     let watch = Stopwatch::start();
     run(connection, "BEGIN")?;
-    let (outcome, _) = run_read(closure, &mut SqliteSession::new(connection));
+    let (outcome, _) = run_read(closure, &mut SqliteSession::new(connection), faults);
     // Nothing was written, so that the end of the transaction cannot fail but by losing the file.
     let ended = run(connection, "ROLLBACK");
     counters.note_duration(watch.elapsed(), std::any::type_name::<F>());
