@@ -48,8 +48,8 @@ pub struct IdToken<'a> {
     pub now: Timestamp,
 }
 
-/// Whether an ID token for this client can be signed now: asked before anything that is good once is
-/// spent for it.
+/// Whether an ID token for this client can be signed now: asked before anything that is good once
+/// is spent for it.
 ///
 /// # Errors
 /// `NoKey` while the RSA key is still being made, on the very first start.

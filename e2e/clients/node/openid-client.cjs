@@ -1,5 +1,5 @@
 // openid-client (npm) through the whole code flow: discovery, PKCE, ID token, UserInfo, refresh,
-// and a code that comes a second time.
+// and a code that comes a second time. With an algorithm, ID tokens and UserInfo are signed by it.
 'use strict';
 
 const assert = require('node:assert');
@@ -7,13 +7,17 @@ const { Issuer, generators } = require('openid-client');
 const { Person } = require('./steps.cjs');
 
 async function main() {
-  const [url, clientId, clientSecret, redirectUri] = process.argv.slice(2);
+  const [url, clientId, clientSecret, redirectUri, algorithm] = process.argv.slice(2);
   const issuer = await Issuer.discover(url);
   const client = new issuer.Client({
     client_id: clientId,
     client_secret: clientSecret,
     redirect_uris: [redirectUri],
     response_types: ['code'],
+    ...(algorithm && {
+      id_token_signed_response_alg: algorithm,
+      userinfo_signed_response_alg: algorithm,
+    }),
   });
   const minji = new Person(url, 'minji', 'demo-minji');
 
@@ -47,6 +51,7 @@ async function main() {
 
   const renewed = await client.refresh(tokens);
   assert.notStrictEqual(renewed.access_token, tokens.access_token);
+  assert.strictEqual(renewed.claims().auth_time, tokens.claims().auth_time);
   assert.strictEqual((await client.introspect(renewed.access_token)).active, true);
   console.log('refresh');
 

@@ -3,7 +3,8 @@
 
 use std::process::{Command, Output};
 
-use munjigi_e2e::{Dev, skipped, top};
+use munjigi_e2e::{Dev, get, skipped, top};
+use serde_json::Value;
 
 #[track_caller]
 fn succeeded(output: &Output) -> String {
@@ -35,6 +36,36 @@ fn openid_client_goes_through_the_code_flow() {
     let redirect_uri = web["redirect_uris"][0].as_str().unwrap();
     let said = succeeded(&node.args([&dev.issuer, "web", secret, redirect_uri]).output().unwrap());
     assert_eq!(said, "code\nuserinfo\nrefresh\nreplay\n");
+}
+
+/// ID tokens and UserInfo by the algorithms whose keys are made when somebody asks for them.
+#[test]
+fn openid_client_has_its_tokens_signed_by_the_algorithm_that_it_asks_for() {
+    if node("openid-client.cjs").is_none() {
+        return skipped("target/e2e-node is not there; `cargo xtask test` makes it");
+    }
+    let dev = Dev::start();
+    let web = dev.client("web");
+    let secret = web["client_secret"].as_str().unwrap();
+    let redirect_uri = web["redirect_uris"][0].as_str().unwrap();
+    for algorithm in ["PS256", "EdDSA"] {
+        let metadata = serde_json::json!({
+            "id_token_signed_response_alg": algorithm,
+            "userinfo_signed_response_alg": algorithm,
+        });
+        dev.cli(&["clients", "update", "web", "--metadata", &metadata.to_string()]);
+        // The key comes with the change, within a moment: the server looks four times a second.
+        let published = || get(&format!("{}/.well-known/jwks.json", dev.issuer), None).json();
+        let has = |jwks: Value| {
+            jwks["keys"].as_array().unwrap().iter().any(|key| key["alg"] == algorithm)
+        };
+        let made = (0..2_000).any(|_| has(published()));
+        assert!(made, "{algorithm}");
+        let mut node = node("openid-client.cjs").unwrap();
+        let arguments = [&*dev.issuer, "web", secret, redirect_uri, algorithm];
+        let said = succeeded(&node.args(arguments).output().unwrap());
+        assert_eq!(said, "code\nuserinfo\nrefresh\nreplay\n", "{algorithm}");
+    }
 }
 
 /// FAPI 2.0: private_key_jwt, a pushed request, DPoP with our nonce, and a code that comes twice.
