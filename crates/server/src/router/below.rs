@@ -1,5 +1,5 @@
-//! What stands below the path of an issuer, for a proxy that leaves the path where it is. It decides
-//! nothing: the same routes answer.
+//! What stands below the path of an issuer, for a proxy that leaves the path where it is. It
+//! decides nothing: the same routes answer.
 
 use std::convert::Infallible;
 use std::task::{self, Poll};

@@ -268,7 +268,8 @@ each_backend! {
         assert_ne!(next.token, client.token);
         assert_eq!(next.answer["redirect_uris"], json!(["https://notes.example/other"]));
         assert!(next.answer["contacts"].is_null());
-        assert_eq!(put(&client.token, body.clone()).await.expect(401).text("/error"), "invalid_token");
+        let late = put(&client.token, body.clone()).await.expect(401);
+        assert_eq!(late.text("/error"), "invalid_token");
         app.read_as(&client.path, &client.token).await.expect(401);
         app.read_as(&client.path, &next.token).await.expect(200);
         let event = app.last(Kind::ClientUpdated, None).await;

@@ -84,7 +84,10 @@ through_oauth!(Failure, StoreError, NoRandomness);
 
 impl IntoResponse for Undone {
     fn into_response(self) -> Response {
-        let body = |code: ErrorCode, why: &str| json!({ "error": code.as_str(), "error_description": why });
+        let body = |code: ErrorCode, why: &str| {
+            let code = code.as_str();
+            json!({ "error": code, "error_description": why })
+        };
         match self {
             Self::OAuth(error) => error.into_response(),
             Self::Refused(Refused { code, description }) => {
