@@ -200,10 +200,10 @@ impl Recent {
     }
 
     fn push(&mut self, revocation: Revocation) {
-        if self.entries.len() >= KEPT {
-            if let Some(oldest) = self.entries.pop_front() {
-                self.before = Place::after(&oldest);
-            }
+        if self.entries.len() >= KEPT
+            && let Some(oldest) = self.entries.pop_front()
+        {
+            self.before = Place::after(&oldest);
         }
         self.entries.push_back(revocation);
     }
