@@ -1,5 +1,6 @@
 //! What may be seen once, by every node: the `jti` of DPoP proofs (RFC 9449 §11.1) and of client
-//! assertions (RFC 7523 §3), and pushed requests that had their code. Kinds are kept apart, so that none can use up another's.
+//! assertions (RFC 7523 §3), and pushed requests that had their code. Kinds are kept apart, so that
+//! none can use up another's.
 
 use munjigi_core::time::Timestamp;
 

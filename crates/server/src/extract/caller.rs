@@ -169,8 +169,8 @@ pub fn bearer(caller: &munjigi_verify::Caller) -> Result<Option<Bearer>, Problem
     }))
 }
 
-/// The client behind a token that is its own. Its permissions are the scopes of its token that are permissions: `users:read` and so
-/// on, as long as the client is enabled and still has them.
+/// The client behind a token that is its own. Its permissions are the scopes of its token that are
+/// permissions: `users:read` and so on, as long as the client is enabled and still has them.
 pub fn client(app: &App, caller: &munjigi_verify::Caller) -> Result<(ClientId, Caller), Problem> {
     let over = || Problem::unauthorized(OVER);
     let id: ClientId = caller.sub().parse().map_err(|_| over())?;

@@ -106,7 +106,8 @@ async fn reasons(app: &TestApp) -> Vec<String> {
 }
 
 /// `oidcc-ensure-client-assertion-with-iss-aud-succeeds`, fapi2
-/// `ensure-client-assertion-in-token-endpoint`, `ensure-client-id-in-token-endpoint`: the client is named by its assertion, and may say it, too.
+/// `ensure-client-assertion-in-token-endpoint`, `ensure-client-id-in-token-endpoint`: the client is
+/// named by its assertion, and may say it, too.
 #[tokio::test]
 async fn a_client_proves_itself_by_what_it_signs() {
     for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256] {
