@@ -1,5 +1,5 @@
-//! The two servers that are measured, each in a process of its own, so that its processor time is
-//! its own: a bare axum hello, and ours. A line on standard input is answered with a line of
+//! The servers that are measured, each in a process of its own, so that its processor time is
+//! its own: a bare axum hello, ours, and resource servers that follow it. A line on standard input is answered with a line of
 //! figures; the end of it ends the process.
 
 use std::io::{BufRead, BufReader, Write};
@@ -10,11 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use axum::http::HeaderMap;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ETAG,
+};
 use axum::routing::get;
 use axum::{Json, Router};
 use munjigi_server::{App, Clock, Config, EncryptionKey, Mode, demo, jobs, router, serve};
 use munjigi_store::{DatabaseUrl, Statistics};
+use munjigi_verify::{Revocations, Verifier};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -161,9 +165,13 @@ pub fn server(arguments: &Arguments) {
         let people = Population { users: size.start, grants: size.end };
         let refresh_tokens = population::fill(&app, people).await;
         let demo = demo::demo_clients(&app).unwrap();
-        let secret = demo.iter().find_map(|it| it.secret.as_ref()).unwrap().reveal().to_owned();
+        let secret = |id: &str| {
+            let of = demo.iter().find(|it| it.client.id.as_str() == id);
+            of.and_then(|it| it.secret.as_ref()).unwrap().reveal().to_owned()
+        };
         say(&json!({
-            "port": address.port(), "secret": secret, "refresh_tokens": refresh_tokens,
+            "port": address.port(), "refresh_tokens": refresh_tokens,
+            "secret": secret("web"), "planner_secret": secret(demo::PLANNER_CLIENT),
         }));
         let stop = answer(|| app.store.statistics());
         tokio::select! {
@@ -175,7 +183,46 @@ pub fn server(arguments: &Arguments) {
     std::process::exit(0);
 }
 
+/// Many resource servers that follow one issuer, each as if it were alone: they share nothing but
+/// the process. `GET /` tells at how many of them a token passes.
+pub fn followers(arguments: &Arguments) {
+    let (issuer, secret) =
+        (arguments.find("--issuer").unwrap(), arguments.find("--secret").unwrap());
+    let many = arguments.number("--followers", 1);
+    runtime(arguments).block_on(async {
+        let follower = || {
+            let builder = Verifier::builder(issuer, demo::PLANNER_AUDIENCE);
+            let builder = builder.client_credentials(demo::PLANNER_CLIENT, secret);
+            builder.revocations(Revocations::BestEffort).build().unwrap()
+        };
+        let all: Arc<[Verifier]> = (0..many).map(|_| follower()).collect();
+        let mut looks = tokio::time::interval(Duration::from_millis(10));
+        while all.iter().any(|one| one.status().revocation_staleness.is_none()) {
+            looks.tick().await;
+        }
+        let count = async move |headers: HeaderMap| {
+            let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+            let token = header.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+            let mut passed = 0;
+            for one in all.iter() {
+                passed += usize::from(one.verify(token).await.is_ok());
+            }
+            Json(json!({"passed": passed}))
+        };
+        let router = Router::new().route("/", get(count));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        say(&json!({"port": listener.local_addr().unwrap().port()}));
+        let served = axum::serve(listener, router).into_future();
+        tokio::select! { _ = served => {}, () = answer(Statistics::default) => {} }
+    });
+}
+
 fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
+    let issuer = match arguments.find("--issuer") {
+        Some(issuer) => issuer.to_owned(),
+        None if arguments.has("--issuer-here") => format!("http://{listen}"),
+        None => ISSUER.to_owned(),
+    };
     let database = match arguments.find("--database") {
         None => DatabaseUrl::SqliteMemory,
         Some(text) if text.starts_with("postgres") => DatabaseUrl::Postgres(text.to_owned()),
@@ -183,7 +230,7 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
     };
     Config {
         mode: Mode::Serve,
-        issuer: ISSUER.to_owned(),
+        issuer,
         listen,
         database,
         encryption_key: Arc::new(EncryptionKey::from_bytes(&[7; 32]).unwrap()),

@@ -23,9 +23,10 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 munjigi-bench ratios [--rounds N] [--pairs N]
 munjigi-bench load [SCENARIO…] [--pairs N] [--window MILLISECONDS] [--connections N,N]
-                   [--rows N] [--munjigi PATH] [--together] [--json]
-scenarios: http client-credentials introspection userinfo refresh sign-in isolation memory start
-           refresh-postgres sign-in-postgres growth growth-postgres; without one, all but growth*";
+                   [--rows N] [--trials N] [--munjigi PATH] [--together] [--json]
+scenarios: http client-credentials introspection userinfo refresh flow sign-in isolation memory start
+           refresh-postgres sign-in-postgres growth growth-postgres revocation revocation-nodes;
+           without one, all but growth* and revocation*";
 
 /// Does what the command line says.
 pub fn run(words: Vec<String>) -> ExitCode {
@@ -35,6 +36,7 @@ pub fn run(words: Vec<String>) -> ExitCode {
         Some("load") => load::run(&arguments),
         Some("child-hello") => child::hello(&arguments),
         Some("child-server") => child::server(&arguments),
+        Some("child-followers") => child::followers(&arguments),
         _ => {
             println!("{USAGE}");
             return ExitCode::from(2);

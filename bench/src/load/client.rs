@@ -24,6 +24,10 @@ pub enum Caller {
     Fixed(Arc<[u8]>),
     /// The refresh token of the last answer, each time another one.
     Refresh { credentials: String, token: String },
+    /// The same three times, which count as one: what a flow is measured beside.
+    Thrice(Arc<[u8]>),
+    /// The three requests of a code flow, which count as one.
+    Flow(Flow),
     /// A sign-in of the next person: one account's attempts are limited.
     SignIn { next: Arc<AtomicU64>, people: u64 },
 }
@@ -32,8 +36,7 @@ impl Caller {
     /// GET, with a token or without.
     pub fn get(path: &str, token: Option<&str>) -> Self {
         let token = token.map(|it| format!("authorization: Bearer {it}\r\n")).unwrap_or_default();
-        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost:8000\r\n{token}\r\n");
-        Self::Fixed(head.into_bytes().into())
+        Self::Fixed(get(path, &token).into_bytes().into())
     }
 
     /// POST of a form, with a client or without.
@@ -41,9 +44,10 @@ impl Caller {
         Self::Fixed(form(path, credentials, body).into_bytes().into())
     }
 
-    fn request(&self) -> Arc<[u8]> {
+    pub fn request(&self) -> Arc<[u8]> {
         match self {
-            Self::Fixed(bytes) => Arc::clone(bytes),
+            Self::Fixed(bytes) | Self::Thrice(bytes) => Arc::clone(bytes),
+            Self::Flow(flow) => flow.request(),
             Self::Refresh { credentials, token } => {
                 let body = format!("grant_type=refresh_token&refresh_token={token}");
                 form("/oauth2/token", Some(credentials), &body).into_bytes().into()
@@ -57,11 +61,82 @@ impl Caller {
         }
     }
 
-    fn answered(&mut self, body: &[u8]) {
-        if let Self::Refresh { token, .. } = self {
-            let answer: Value = serde_json::from_slice(body).unwrap();
-            *token = answer["refresh_token"].as_str().unwrap().to_owned();
+    /// How many requests count as one, and the status that each of them brings.
+    fn expected(&self) -> &'static [u16] {
+        match self {
+            Self::Thrice(_) => &[200; 3],
+            Self::Flow(_) => &[303, 200, 200],
+            Self::Fixed(_) | Self::Refresh { .. } | Self::SignIn { .. } => &[200],
         }
+    }
+
+    fn answered(&mut self, connection: &Connection) {
+        match self {
+            Self::Refresh { token, .. } => {
+                let answer: Value = serde_json::from_slice(connection.body()).unwrap();
+                *token = answer["refresh_token"].as_str().unwrap().to_owned();
+            }
+            Self::Flow(flow) => flow.answered(connection),
+            Self::Fixed(_) | Self::Thrice(_) | Self::SignIn { .. } => {}
+        }
+    }
+}
+
+/// A code flow, by a browser that is signed in and a confidential client.
+#[derive(Clone)]
+pub struct Flow {
+    authorize: Arc<[u8]>,
+    credentials: String,
+    redeem: String,
+    step: Step,
+}
+
+#[derive(Clone)]
+enum Step {
+    Authorize,
+    Redeem { code: String },
+    UserInfo { token: String },
+}
+
+impl Flow {
+    /// An authorization request with the browser's cookies; the client, and the form of its token
+    /// request but for the code at its end.
+    pub fn new(request: &str, cookies: &str, (credentials, redeem): (&str, &str)) -> Self {
+        let authorize = get(request, &format!("cookie: {cookies}\r\n")).into_bytes().into();
+        let (credentials, redeem) = (credentials.to_owned(), redeem.to_owned());
+        Self { authorize, credentials, redeem, step: Step::Authorize }
+    }
+
+    fn request(&self) -> Arc<[u8]> {
+        match &self.step {
+            Step::Authorize => Arc::clone(&self.authorize),
+            Step::Redeem { code } => {
+                let body = format!("{}{code}", self.redeem);
+                form("/oauth2/token", Some(&self.credentials), &body).into_bytes().into()
+            }
+            Step::UserInfo { token } => Caller::get("/oauth2/userinfo", Some(token)).request(),
+        }
+    }
+
+    fn answered(&mut self, connection: &Connection) {
+        let json = || serde_json::from_slice::<Value>(connection.body()).unwrap();
+        self.step = match &self.step {
+            Step::Authorize => {
+                let to = connection.headers("location").pop().unwrap();
+                let (_, code) = to.split_once("code=").unwrap_or_else(|| panic!("{to}"));
+                Step::Redeem { code: code.split('&').next().unwrap().to_owned() }
+            }
+            Step::Redeem { .. } => {
+                let answer = json();
+                assert!(answer["id_token"].is_string(), "{answer}");
+                Step::UserInfo { token: answer["access_token"].as_str().unwrap().to_owned() }
+            }
+            Step::UserInfo { .. } => {
+                let told = json();
+                assert!(told["email"].is_string(), "{told}");
+                Step::Authorize
+            }
+        };
     }
 }
 
@@ -73,6 +148,16 @@ pub fn basic(id: &str, secret: &str) -> String {
 /// An API's audience, in a form.
 pub fn planner() -> String {
     PLANNER_AUDIENCE.replace(':', "%3A").replace('/', "%2F")
+}
+
+/// Text as it stands in a form or a query.
+pub fn percent(text: &str) -> String {
+    text.replace('%', "%25").replace(':', "%3A").replace('/', "%2F").replace('+', "%2B")
+}
+
+/// A GET with these further headers.
+pub fn get(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost:8000\r\n{headers}\r\n")
 }
 
 fn form(path: &str, credentials: Option<&str>, body: &str) -> String {
@@ -152,30 +237,32 @@ impl Connected {
 
 async fn ask(connection: &mut Connection, caller: &mut Caller, window: &mut Window) {
     let sent = clock::now();
-    let (status, body) = connection.exchange(&caller.request()).await;
-    let took = sent.elapsed();
-    if status == 200 {
-        caller.answered(body);
-        window.requests += 1;
-        window.latencies.push(took.as_secs_f64() * 1e6);
-    } else {
-        window.refused += 1;
-        let shown = || format!("{status} {}", String::from_utf8_lossy(body));
-        window.first_refusal.get_or_insert_with(shown);
+    for expected in caller.expected() {
+        let (status, body) = connection.exchange(&caller.request()).await;
+        if status != *expected {
+            window.refused += 1;
+            let shown = || format!("{status} {}", String::from_utf8_lossy(body));
+            window.first_refusal.get_or_insert_with(shown);
+            return;
+        }
+        caller.answered(connection);
     }
+    window.requests += 1;
+    window.latencies.push(sent.elapsed().as_secs_f64() * 1e6);
 }
 
 /// One kept connection.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    body_at: usize,
 }
 
 impl Connection {
     pub async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::with_capacity(16 * 1_024) }
+        Self { stream, buffer: Vec::with_capacity(16 * 1_024), body_at: 0 }
     }
 
     /// Sends a request; the status and the body of the answer.
@@ -194,7 +281,21 @@ impl Connection {
             }
         }
         let status = std::str::from_utf8(&self.buffer[9..12]).unwrap().parse().unwrap();
-        (status, &self.buffer[body_at..])
+        self.body_at = body_at;
+        (status, self.body())
+    }
+
+    /// The body of the last answer.
+    pub fn body(&self) -> &[u8] {
+        &self.buffer[self.body_at..]
+    }
+
+    /// The values of a header of the last answer.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        let head = std::str::from_utf8(&self.buffer[..self.body_at]).unwrap();
+        let lines = head.lines().filter_map(|line| line.split_once(':'));
+        let named = lines.filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim().to_owned()).collect()
     }
 
     /// The same, with the answer as JSON, which has to be a success.

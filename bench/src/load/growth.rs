@@ -83,8 +83,8 @@ async fn rotate(store: &Store, number: u64, all: u64, now: Timestamp) {
     let (user_id, id) = (population::user_id(number, all), population::grant_id(number, now));
     let rotated = store.write(move |tx| {
         let found = grants::find_with_user(tx, &user_id, &id)?;
-        let (grant, _, _) = found.ok_or(StoreError::Conflict)?;
-        grants::advance(tx, grant, &LIVES, now)?;
+        let found = found.ok_or(StoreError::Conflict)?;
+        grants::advance(tx, found.grant, &LIVES, now)?;
         Ok::<_, StoreError>(Committed::new((), Audit::Routine("a rotation that is measured")))
     });
     rotated.await.unwrap();

@@ -100,13 +100,22 @@ impl Measure {
 
     /// Measures, and how the server's counters moved meanwhile.
     pub async fn beside(&mut self, beside: Beside<'_>) -> (Figure, Sum) {
+        self.beside_and(beside, &|| 0.0).await
+    }
+
+    /// The same with something further in the bound, in µs, measured in each pair.
+    pub async fn beside_and(
+        &mut self,
+        beside: Beside<'_>,
+        further: &dyn Fn() -> f64,
+    ) -> (Figure, Sum) {
         let _awake = (self.cores == Cores::Apart).then(Awake::stay);
         let Beside { name, hello, greeting, server, mut callers, bound } = beside;
         let mut greeters = vec![greeting; callers.len()];
         let (mut of_hello, mut of_server) = (Sum::default(), Sum::default());
         let (mut bounds, mut ratios) = (Vec::new(), Vec::new());
         for pair in 0..=self.pairs {
-            let extra = self.extra(bound);
+            let extra = self.extra(bound) + further();
             if pair % 2 == 0 {
                 greeters = window(hello, greeters, self.window, &mut of_hello).await;
                 callers = window(server, callers, self.window, &mut of_server).await;

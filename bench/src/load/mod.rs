@@ -3,11 +3,13 @@
 
 mod client;
 mod figure;
+mod flow;
 mod growth;
 mod http;
 mod isolation;
 mod measure;
 pub mod population;
+mod revocation;
 mod rows;
 mod sign_in;
 mod start;
@@ -26,12 +28,13 @@ use self::measure::{Cores, Measure};
 use crate::Arguments;
 use crate::child::stay_on_core;
 
-const EVERY_RUN: [&str; 12] = [
+const EVERY_RUN: [&str; 13] = [
     "http",
     "client-credentials",
     "introspection",
     "userinfo",
     "refresh",
+    "flow",
     "sign-in",
     "isolation",
     "memory",
@@ -42,8 +45,17 @@ const EVERY_RUN: [&str; 12] = [
 ];
 
 /// What is about both cores, or about a program that is left alone.
-const UNPINNED: [&str; 7] =
-    ["sign-in", "sign-in-postgres", "memory", "start", "size", "growth", "growth-postgres"];
+const UNPINNED: [&str; 9] = [
+    "sign-in",
+    "sign-in-postgres",
+    "memory",
+    "start",
+    "size",
+    "growth",
+    "growth-postgres",
+    "revocation",
+    "revocation-nodes",
+];
 
 /// Runs what was asked for.
 pub fn run(arguments: &Arguments) {
@@ -73,18 +85,28 @@ pub fn run(arguments: &Arguments) {
 fn scenario(name: &str, arguments: &Arguments) -> Vec<Figure> {
     let (mut measure, name) = (measure(arguments), name.to_owned());
     let program = || program(arguments);
-    let rows = arguments.number("--rows", 1_000_000);
+    let many = Many {
+        rows: arguments.number("--rows", 1_000_000),
+        trials: arguments.number("--trials", 1_000),
+    };
     std::thread::scope(|scope| {
         // A thread of its own, so that the core it is kept on is not that of the next scenario.
-        scope.spawn(|| run_scenario(&name, &mut measure, &program, rows)).join().unwrap()
+        scope.spawn(|| run_scenario(&name, &mut measure, &program, many)).join().unwrap()
     })
+}
+
+/// How much of something.
+#[derive(Clone, Copy)]
+struct Many {
+    rows: usize,
+    trials: usize,
 }
 
 fn run_scenario(
     name: &str,
     measure: &mut Measure,
     program: &(dyn Fn() -> PathBuf + Sync),
-    rows: usize,
+    many: Many,
 ) -> Vec<Figure> {
     let is_apart = measure.cores == Cores::Apart && !UNPINNED.contains(&name);
     let runtime = if is_apart || name == "isolation" {
@@ -100,6 +122,7 @@ fn run_scenario(
             "introspection" => http::introspection(measure).await,
             "userinfo" => http::userinfo(measure).await,
             "refresh" => http::refresh(measure, Place::sqlite()).await,
+            "flow" => flow::run(measure, Place::sqlite()).await,
             "isolation" => isolation::run().await,
             "sign-in" => sign_in::rate(measure, Place::sqlite()).await,
             "memory" => sign_in::waiting().await,
@@ -113,9 +136,14 @@ fn run_scenario(
                 Some(place) => sign_in::rate(measure, place).await,
                 None => Vec::new(),
             },
-            "growth" => growth::run(&[Place::sqlite(), Place::sqlite()], rows).await,
+            "revocation" => revocation::one_node(many.trials).await,
+            "revocation-nodes" => match Place::postgres().await {
+                Some(place) => revocation::two_nodes(place, many.trials).await,
+                None => Vec::new(),
+            },
+            "growth" => growth::run(&[Place::sqlite(), Place::sqlite()], many.rows).await,
             "growth-postgres" => match (Place::postgres().await, Place::postgres().await) {
-                (Some(small), Some(large)) => growth::run(&[small, large], rows).await,
+                (Some(small), Some(large)) => growth::run(&[small, large], many.rows).await,
                 _ => Vec::new(),
             },
             other => panic!("there is no scenario `{other}`"),
