@@ -120,19 +120,37 @@ fn name(issuer: &str) -> String {
     format!("{}/audit", place.trim_end_matches('/').replace('+', "-"))
 }
 
+fn signer(app: &App, name: &str) -> Result<Signer, Failure> {
+    // The same on every node, and sealed where the other keys are.
+    let seed = app.snapshot().keys.derive("audit checkpoint");
+    Signer::from_seed(name, &seed).map_err(|_| Failure::Damaged("the name of the audit trail"))
+}
+
 impl Sequencer {
     /// The sequencer of this node.
     pub fn new(app: &App) -> Result<Self, Failure> {
-        // The same on every node, and sealed where the other keys are.
-        let seed = app.snapshot().keys.derive("audit checkpoint");
-        let signer = Signer::from_seed(&name(&app.config.issuer), &seed);
-        let signer = signer.map_err(|_| Failure::Damaged("the name of the audit trail"))?;
+        let signer = signer(app, &name(&app.config.issuer))?;
         Ok(Self { holder: random::bytes()?, signer, tree: None, refused: None })
     }
 
     /// The key that its checkpoints are verified with.
     pub fn verifier(&self) -> VerifierKey {
         self.signer.verifier()
+    }
+
+    /// Goes on under the name that the trail was begun with, whatever the issuer is called now.
+    fn adopt_name(&mut self, app: &App, log: &Log) -> Result<Result<(), Refused>, Failure> {
+        if log.vkey == self.verifier().to_string() {
+            return Ok(Ok(()));
+        }
+        let other = Refused("it was begun by another key");
+        let Ok(begun) = log.vkey.parse::<VerifierKey>() else { return Ok(Err(other)) };
+        let signer = signer(app, begun.name())?;
+        if signer.verifier() != begun {
+            return Ok(Err(other));
+        }
+        self.signer = signer;
+        Ok(Ok(()))
     }
 
     /// Gives every event that has none its place, and signs what is due.
@@ -146,6 +164,9 @@ impl Sequencer {
             };
             if events.is_empty() && log.size == log.signed_size {
                 return Ok(Looked::Done { numbered, signed: log.signed_size });
+            }
+            if let Err(refused) = self.adopt_name(app, &log)? {
+                return Ok(self.refuse(refused));
             }
             let tree = match self.tree(app, &log).await? {
                 Ok(Some(tree)) => tree,
@@ -178,8 +199,14 @@ impl Sequencer {
     async fn hold(&self, app: &App) -> Result<Hold, Failure> {
         let now = app.clock.now();
         let (holder, until) = (self.holder, now.plus(LEASE));
-        let read = |tx: &mut ReadTx<'_>| {
-            Ok::<_, StoreError>((audit_log::find(tx)?, audit_log::unnumbered(tx, AT_A_TIME)?))
+        let read = move |tx: &mut ReadTx<'_>| {
+            let found = audit_log::find(tx)?;
+            let elsewhere = |log: &Log| log.holder != holder && log.held_until > now;
+            let events = match found.as_ref().is_some_and(elsewhere) {
+                true => Vec::new(),
+                false => audit_log::unnumbered(tx, AT_A_TIME)?,
+            };
+            Ok::<_, StoreError>((found, events))
         };
         let (found, events) = app.store.read(read).await?;
         match &found {
@@ -229,9 +256,6 @@ impl Sequencer {
             && tree.root() == log.root
         {
             return Ok(Ok(Some(tree.clone())));
-        }
-        if log.vkey != self.verifier().to_string() {
-            return Ok(Err(Refused("it was begun by another key, or under another issuer")));
         }
         // In one look, or else another node's checkpoint would be held against older tiles.
         let Some(wanted) = edge_of(log.signed_size) else { return Ok(Err(Refused("its size"))) };

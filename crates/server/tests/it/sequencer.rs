@@ -221,7 +221,7 @@ each_backend! {
                 Finding::Forked(_) => assert_eq!(what, Tampering::RolledBack),
             }
             // The first four undo themselves.
-            if place >= 260 && place < 290 {
+            if (260..290).contains(&place) {
                 tamper(&app.app.store, what, place).await.unwrap();
             }
         }
@@ -328,18 +328,50 @@ async fn a_checkpoint_is_sent_to_whoever_anchors_it_every_hour_if_there_is_a_new
     assert!(sizes.len() == 2 && sizes[0] < sizes[1], "{sizes:?}");
 }
 
+/// The name of a trail is that of its beginning: what was kept of it stays good when the issuer is
+/// called otherwise, or `munjigi dev` listens elsewhere.
 #[tokio::test]
-async fn a_trail_is_not_gone_on_with_under_another_name() {
+async fn a_trail_keeps_its_name_when_the_issuer_moves() {
     let database = Database::sqlite();
     let app = TestApp::start_with(&database).await;
-    Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap();
+    let mut sequencer = Sequencer::new(&app.app).unwrap();
+    let before = signed(sequencer.run(&app.app).await.unwrap());
     let elsewhere = munjigi_server::Config {
         issuer: "http://localhost:9000".to_owned(),
         ..config(database.url().clone())
     };
-    let app = TestApp::start_from(elsewhere).await;
+    let moved = TestApp::start_from(elsewhere).await;
+    happen(&moved, 0, 1).await;
+    moved.advance(60);
+    let mut other = Sequencer::new(&moved.app).unwrap();
+    assert_ne!(other.verifier(), sequencer.verifier());
+    assert!(signed(other.run(&moved.app).await.unwrap()) > before);
+    assert_eq!(other.verifier(), sequencer.verifier());
+    assert!(verdict(&moved, &database).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_trail_that_another_key_began_is_not_gone_on_with() {
+    let app = TestApp::start().await;
+    let stranger = munjigi_audit::Signer::from_seed("localhost:8000/audit", &[1; 32]).unwrap();
+    let long_ago = Timestamp::from_millis(0);
+    let log = audit_log::Log {
+        vkey: stranger.verifier().to_string(),
+        size: 0,
+        root: munjigi_audit::empty_root(),
+        signed_size: 0,
+        signed_at: long_ago,
+        term: 1,
+        holder: [1; 16],
+        held_until: long_ago,
+    };
+    let written = app.app.store.write(move |tx| {
+        let begun = audit_log::begin(tx, &log)?;
+        Ok::<_, StoreError>(Committed::new(begun, Audit::Routine("a test begins a trail")))
+    });
+    assert!(written.await.unwrap());
     happen(&app, 0, 1).await;
-    app.advance(60);
     let looked = Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap();
-    assert!(matches!(looked, Looked::Refused(_)), "{looked:?}");
+    assert_eq!(looked, Looked::Refused(Refused("it was begun by another key")));
+    assert!(waiting(&app).await > 0);
 }
