@@ -69,7 +69,7 @@ kinds! {
     EmailChanged = "email_changed",
     /// The change of an address was taken back from the old mailbox.
     EmailChangeUndone = "email_change_undone",
-    /// A person gave their account up: it is closed now, and deleted when the days of grace are over.
+    /// A person gave their account up: it is closed now, and deleted after days of grace.
     DeletionPlanned = "deletion_planned",
     /// A person took the deletion of their account back.
     DeletionTakenBack = "deletion_taken_back",
