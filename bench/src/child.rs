@@ -160,6 +160,10 @@ pub fn server(arguments: &Arguments) {
         let address = listener.local_addr().unwrap();
         let app = App::start(config(arguments, address), Clock::system()).await.unwrap();
         demo::ensure(&app).await.unwrap();
+        if arguments.has("--id-tokens") {
+            // The product makes this key beside everything else, in its first second.
+            app.ensure_rsa_key().await.unwrap();
+        }
         jobs::start(&app);
         let size = arguments.number("--users", 0)..arguments.number("--grants", 0);
         let people = Population { users: size.start, grants: size.end };

@@ -2,7 +2,6 @@
 //! UserInfo. One flow is three requests, and is counted as one.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use munjigi_token::Algorithm;
 
@@ -30,8 +29,7 @@ pub async fn run(measure: &mut Measure, place: Place) -> Vec<Figure> {
     let most = measure.connections.iter().copied().max().unwrap();
     let mut hello = measure.hello();
     let people = most.to_string();
-    let mut server = measure.server(&["--database", &place.url, "--users", &people]);
-    until_id_tokens_are_signed(&server).await;
+    let mut server = measure.server(&["--database", &place.url, "--users", &people, "--id-tokens"]);
     let mut callers = Vec::new();
     for number in 0..most as u64 {
         callers.push(signed_in(&server, number).await);
@@ -59,19 +57,6 @@ pub async fn run(measure: &mut Measure, place: Place) -> Vec<Figure> {
         figures.push(figure.note(note));
     }
     figures
-}
-
-/// Waits for the RSA key, which a new server makes beside everything else.
-async fn until_id_tokens_are_signed(server: &Child) {
-    let mut connection = Connection::open(server.address).await;
-    let mut looks = tokio::time::interval(Duration::from_millis(50));
-    loop {
-        looks.tick().await;
-        let keys = connection.json(&Caller::get("/.well-known/jwks.json", None)).await;
-        if keys["keys"].as_array().unwrap().iter().any(|key| key["alg"] == "RS256") {
-            return;
-        }
-    }
 }
 
 /// A browser in which somebody has signed in and consented, and its client.
