@@ -145,6 +145,11 @@ const BODIES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/api/v1/admin/registration-tokens",
+        members: &[("registrations", Is::Number), ("ttl_seconds", Is::Number)],
+    },
+    Route {
+        method: "POST",
         path: "/api/v1/admin/roles",
         members: &[
             ("name", Is::Text),
@@ -167,6 +172,9 @@ const WITHOUT_JSON: &[&str] = &[
     "/oauth2/device_authorization",
     "/oauth2/introspect",
     "/oauth2/revoke",
+    // JSON indeed, in which what is not known is ignored (RFC 7591 §2): `registration.rs`.
+    "/oauth2/register",
+    "/oauth2/register/{client_id}",
     "/oauth2/userinfo",
     "/api/v1/users/signout",
     "/api/v1/admin/users/{id}/disable",
@@ -514,7 +522,8 @@ each_backend! {
         let mut tried = 0;
         for route in routes(Mode::Dev) {
             // The files of the documentation are found by path, a slash more or less.
-            let api = route.path.strip_prefix("/docs").is_none();
+            // Who may manage a registration is asked before which one it is (RFC 7592 §2).
+            let api = ["/docs", "/oauth2/register"].iter().all(|it| !route.path.starts_with(it));
             let Some((head, rest)) = route.path.split_once('{').filter(|_| api) else { continue };
             let tail = rest.split_once('}').unwrap().1;
             for name in names {
@@ -661,6 +670,11 @@ async fn methods_that_a_path_does_not_take_are_refused_with_those_that_it_takes(
     let mut taken: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for route in routes(Mode::Dev) {
         taken.entry(route.path).or_default().insert(route.method);
+        // What pages of other origins may read, they may ask about before.
+        let asked = Request::builder().method(Method::OPTIONS).uri(concrete(route.path, "x"));
+        if app.send(asked.body(Body::empty()).unwrap()).await.status == 204 {
+            taken.entry(route.path).or_default().insert("OPTIONS");
+        }
     }
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
     for (path, taken) in taken {
