@@ -320,8 +320,8 @@ fn give(
 }
 
 /// Takes a change back by the link that the old address was told; the address, as before.
-/// Everything that is signed in ends. `None` when the link is good no longer, or the address is somebody
-/// else's by now.
+/// Everything that is signed in ends. `None` when the link is good no longer, or the address is
+/// somebody else's by now.
 pub async fn undo(
     app: &App,
     context: &Context,

@@ -194,7 +194,8 @@ pub async fn sign_in(
 
     let user = proved.user.clone();
     if user.is_leaving() {
-        // Only on a page they can take that back.
+        // Only on a page they can take that back; the guess was a right one, and is none.
+        give_back(app, proved.ledger).await?;
         let refused =
             refusal(context, Some(&request.client), Some(&user), "the account is given up")?;
         record(app, refused).await?;
