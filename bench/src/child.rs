@@ -1,6 +1,6 @@
 //! The servers that are measured, each in a process of its own, so that its processor time is
-//! its own: a bare axum hello, ours, and resource servers that follow it. A line on standard input is answered with a line of
-//! figures; the end of it ends the process.
+//! its own: a bare axum hello, ours, and resource servers that follow it. A line on standard input
+//! is answered with a line of figures; the end of it ends the process.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;

@@ -24,9 +24,9 @@ const USAGE: &str = "\
 munjigi-bench ratios [--rounds N] [--pairs N]
 munjigi-bench load [SCENARIO…] [--pairs N] [--window MILLISECONDS] [--connections N,N]
                    [--rows N] [--trials N] [--munjigi PATH] [--together] [--json]
-scenarios: http client-credentials introspection userinfo refresh flow sign-in isolation memory start
-           refresh-postgres sign-in-postgres growth growth-postgres revocation revocation-nodes;
-           without one, all but growth* and revocation*";
+scenarios: http client-credentials introspection userinfo refresh flow sign-in isolation memory
+           start refresh-postgres sign-in-postgres growth growth-postgres revocation
+           revocation-nodes; without one, all but growth* and revocation*";
 
 /// Does what the command line says.
 pub fn run(words: Vec<String>) -> ExitCode {

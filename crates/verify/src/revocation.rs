@@ -57,8 +57,8 @@ impl RevocationKind {
 /// The revocations that a verifier knows of: a token issued before `not_before` for any of the
 /// things that it names is dead.
 ///
-/// A verifier that follows the issuer's feed ([`Builder::revocations`](crate::Builder::revocations))
-/// fills it by itself. A program that learns of revocations in another way announces them here:
+/// A verifier that follows the issuer's feed ([`Revocations`](crate::Revocations)) fills it by
+/// itself. A program that learns of revocations in another way announces them here:
 /// Munjigi's own server does so in the moment of the sign-out.
 ///
 /// The set is as large as what was revoked within the life of one access token: every entry says

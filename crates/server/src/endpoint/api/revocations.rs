@@ -162,16 +162,16 @@ fn no_seat() -> Problem {
 
 impl From<NoPage> for Problem {
     fn from(why: NoPage) -> Self {
-        let gone = |code, detail: &str| Self::new(StatusCode::GONE, code, detail);
+        let status = StatusCode::GONE;
         match why {
             NoPage::Forgotten => {
                 let detail = "the cursor is older than what is remembered; begin without a cursor";
-                gone("cursor_expired", detail)
+                Self::new(status, "cursor_expired", detail)
             }
             NoPage::OtherHistory => {
                 let detail = "the cursor is of a database that has been replaced since; begin \
                               without a cursor, and keep what you know";
-                gone("cursor_of_other_history", detail)
+                Self::new(status, "cursor_of_other_history", detail)
             }
             NoPage::Unknown(failure) => failure.into(),
         }
