@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use munjigi_core::oauth::registration_token::{MAX_REGISTRATIONS, MAX_TTL};
 use munjigi_core::time::Span;
 use munjigi_server::config::parse_span;
-use munjigi_server::registry::{NewToken, parse_token_id, show_token};
+use munjigi_server::registry::{NewToken, parse_token_id, show_token, token_id};
 use serde_json::{Value, json};
 
 use crate::database::DatabaseArgs;
@@ -75,7 +75,7 @@ pub async fn run(args: RegistrationTokensArgs, output: Output) -> Result<(), Sto
             })
         }
         Verb::Delete { id } => {
-            let shown = json!({ "id": munjigi_token::base64url::encode(id) });
+            let shown = json!({ "id": token_id(&id) });
             operator.delete_registration_token(id).await.map(|()| shown)
         }
     };

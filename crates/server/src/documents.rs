@@ -177,6 +177,12 @@ pub fn find_known(app: &App, id: &ClientId) -> Option<Arc<Client>> {
     row.or_else(|| app.documents.known().get(id).map(|known| Arc::clone(&known.client)))
 }
 
+/// The host of a client's document, if there is one: all that is proved of such a client.
+pub fn host_of(client: &Client) -> Option<String> {
+    let url = Url::parse(client.id.as_str()).ok().filter(|_| client.origin == Origin::Document)?;
+    url.host_str().map(str::to_owned)
+}
+
 async fn stored(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
     if let Some(client) = app.snapshot_kept().clients.get(id) {
         return Ok(Some(Arc::clone(client)));

@@ -175,17 +175,35 @@ impl NewToken {
 /// by, which is good for nothing.
 pub fn show_token(token: &RegistrationToken) -> Value {
     json!({
-        "id": munjigi_token::base64url::encode(token.hash),
+        "id": token_id(&token.hash),
         "registrations_left": token.remaining,
         "created_at": rfc3339(token.created_at),
         "expires_at": rfc3339(token.expires_at),
     })
 }
 
-/// The hash of a token by the id that [`show_token`] gives it.
+/// The id of a token: its hash in hexadecimal digits, which no shell takes for an option.
+pub fn token_id(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The hash of a token by its [`token_id`].
 pub fn parse_token_id(text: &str) -> Result<[u8; 32], &'static str> {
-    let hash = munjigi_token::base64url::decode(text).ok();
-    hash.and_then(|hash| hash.try_into().ok()).ok_or("is no id of a registration token")
+    let wrong = "is no id of a registration token";
+    if text.len() != 64 || !text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(wrong);
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let (Some(high), Some(low)) =
+            (pair.first().and_then(|it| digit(*it)), pair.last().and_then(|it| digit(*it)))
+        else {
+            return Err(wrong);
+        };
+        *byte = high << 4 | low;
+    }
+    Ok(hash)
 }
 
 /// An API as it is shown.

@@ -154,6 +154,7 @@ device-confirm-text = Compare the code with the one on your device.
 device-from = Asked from
 device-kind = Device
 device-at = Asked at
+device-unverified = Nobody here has checked this application. Go on only if you know it.
 device-caution = Did somebody send you this code? Then don't allow it: they would get into your account.
 
 # The own account

@@ -146,6 +146,7 @@ device-confirm-text = 기기 화면의 코드와 같은지 확인해 주세요.
 device-from = 요청한 곳
 device-kind = 기기
 device-at = 요청한 시각
+device-unverified = 이 앱은 아직 확인되지 않았어요. 아는 앱일 때만 계속해 주세요.
 device-caution = 누군가에게 받은 코드인가요? 그렇다면 허용하지 마세요. 그 사람이 내 계정을 쓸 수 있게 돼요.
 
 # The own account

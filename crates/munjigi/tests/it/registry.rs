@@ -1,4 +1,4 @@
-//! `munjigi roles`, `munjigi apis` and `munjigi settings`.
+//! `munjigi roles`, `munjigi apis`, `munjigi registration-tokens` and `munjigi settings`.
 
 use serde_json::json;
 
@@ -193,4 +193,26 @@ fn the_settings_of_a_dev_database_are_those_that_hold_there() {
     let registration = items.iter().find(|item| item["name"] == "registration").unwrap();
     assert_eq!([&registration["value"], &registration["source"]], ["open", "default"]);
     assert!(items.iter().all(|item| item["name"] != "mode"));
+}
+
+#[test]
+fn a_registration_token_is_told_once_listed_by_its_hash_and_taken_back() {
+    let sandbox = Sandbox::new();
+    let made = sandbox.verb(&["registration-tokens", "create", "--registrations", "3"]).json();
+    let token = made["registration_token"].as_str().unwrap();
+    assert!(token.starts_with("mj_rg_") && token.len() > 40);
+    assert_eq!(made["registrations_left"], 3);
+
+    let listed = sandbox.verb(&["registration-tokens", "list"]);
+    assert!(!listed.stdout.contains(token));
+    assert_eq!(listed.json()["items"][0]["id"], made["id"]);
+
+    let id = made["id"].as_str().unwrap();
+    let delete = ["registration-tokens", "delete", id];
+    assert_eq!(sandbox.verb(&delete).json()["id"], id);
+    assert!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    sandbox.verb(&delete).fails(3, "there is no registration token");
+    for wrong in [["--registrations", "0"], ["--registrations", "1001"], ["--ttl", "1s"]] {
+        sandbox.verb(&[&["registration-tokens", "create"], &wrong[..]].concat()).fails(2, "");
+    }
 }

@@ -4,10 +4,9 @@ use munjigi_core::audit::Kind;
 use munjigi_core::oauth::registration_token::RegistrationToken;
 use munjigi_core::secret::Secret;
 use munjigi_store::{Tx, registration_tokens};
-use munjigi_token::base64url;
 
 use super::{Done, OperateError, Operator, not_found};
-use crate::registry::NewToken;
+use crate::registry::{NewToken, token_id};
 
 impl Operator {
     /// Makes a token. It is told here and never again.
@@ -34,7 +33,7 @@ impl Operator {
 
     /// Takes a token back. What was registered with it stays.
     pub async fn delete_registration_token(&self, hash: [u8; 32]) -> Result<(), OperateError> {
-        let id = base64url::encode(hash);
+        let id = token_id(&hash);
         let event = self.event(Kind::RegistrationTokenDeleted)?.with("id", &id);
         let write = move |tx: &mut Tx<'_>| {
             if !registration_tokens::delete(tx, &hash)? {

@@ -28,6 +28,10 @@ pub struct DeviceAsked<'a> {
     pub user_code: &'a str,
     /// The name of the application.
     pub client: &'a str,
+    /// The host of the document that the application is known by.
+    pub publisher: Option<&'a str>,
+    /// Whether nobody here looked at the application.
+    pub is_unverified: bool,
     /// The scopes.
     pub scopes: &'a [&'a str],
     /// The names of the APIs that it wants to call.
@@ -60,6 +64,10 @@ pub struct DeviceConfirm {
     pub client: String,
     /// The first letter of its name.
     pub initial: String,
+    /// The host of its document.
+    pub publisher: Option<String>,
+    /// Whether nobody here looked at the application.
+    pub is_unverified: bool,
     /// What it asks for, a sentence each.
     pub permissions: Vec<String>,
     /// The address that the device asked from.
@@ -96,6 +104,8 @@ impl DeviceConfirm {
             user_code: asked.user_code.to_owned(),
             client: asked.client.to_owned(),
             initial: initial(asked.client),
+            publisher: asked.publisher.map(str::to_owned),
+            is_unverified: asked.is_unverified,
             permissions: Self::permissions(&frame, &asked),
             address: asked.requester.address.map_or_else(unknown, str::to_owned),
             device: device.unwrap_or_else(unknown),

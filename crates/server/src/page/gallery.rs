@@ -168,6 +168,8 @@ fn asked(cast: &Cast<'_>, shown: &mut Shown) {
     let device = DeviceAsked {
         user_code: "WDJB-MJHT",
         client: cast.client,
+        publisher: Some("apps.example"),
+        is_unverified: true,
         scopes: &scopes,
         apis: &[],
         requester,

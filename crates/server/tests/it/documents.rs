@@ -419,3 +419,35 @@ async fn walk(app: &TestApp, id: &str, back: &str) {
     let tokens = redeem(app, id, &given, (back, &[])).await.tokens();
     assert_eq!(takes(app, &tokens.access).await, Err("wrong_audience".to_owned()));
 }
+
+/// RFC 8628 with RFC 8707: a device of somebody unknown names its server, and its person is told
+/// that nobody knows it.
+#[tokio::test]
+async fn mcp_a_device_that_registers_gets_tokens_for_the_one_server_that_it_names() {
+    let app = mcp().await;
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let body = json!({
+        "client_name": "Robot", "grant_types": [grant], "token_endpoint_auth_method": "none",
+    });
+    let id = app.post("/oauth2/register", body).await.expect(201).text("/client_id");
+    let ask = async |resource: &str| {
+        let form = [("client_id", &*id), ("resource", resource), ("scope", "events:read")];
+        app.form("/oauth2/device_authorization", &form).await
+    };
+    assert_eq!(ask("https://other.example").await.expect(400).text("/error"), "invalid_target");
+    let told = ask(PLANNER).await.expect(200);
+    let (user_code, device_code) = (told.text("/user_code"), told.text("/device_code"));
+    let visitor = Visitor::of(&app);
+    let answer = visitor.open("/account").await;
+    visitor.sign_in(answer, MINJI).await;
+    let page = visitor.send("/device", &[("user_code", &user_code)]).await.expect(200).page();
+    assert_eq!(page.matches("class=\"caution\"").count(), 2, "{page}");
+    let allow = [("user_code", &*user_code), ("action", "allow")];
+    visitor.send("/device", &allow).await;
+
+    let form = [("grant_type", grant), ("client_id", &*id), ("device_code", &*device_code)];
+    let tokens = app.form("/oauth2/token", &form).await.tokens();
+
+    assert_eq!(takes(&app, &tokens.access).await, Ok(()));
+    app.read_as("/oauth2/userinfo", &tokens.access).await.expect(401);
+}

@@ -100,13 +100,12 @@ impl Question {
         let names = self.audiences.iter().filter(own).filter_map(|it| snapshot.apis.get(it));
         let apis: Vec<&str> = names.map(|api| api.name.as_str()).collect();
         let url = Url::parse(&self.asking.destination.redirect_uri).ok();
-        let is_document = client.origin == Origin::Document;
-        let document = Url::parse(client.id.as_str()).ok().filter(|_| is_document);
+        let publisher = documents::host_of(client);
         let is_unverified = client.origin != Origin::Made;
         let asked = Asked {
             client: &client.name,
             host: url.as_ref().and_then(|url| url.host_str()),
-            publisher: document.as_ref().and_then(|url| url.host_str()),
+            publisher: publisher.as_deref(),
             is_local: is_unverified && is_this_machine(&self.asking.destination.redirect_uri),
             is_unverified,
             scopes: &scopes,

@@ -14,7 +14,7 @@ use munjigi_core::account::Attempt;
 use munjigi_core::account::budget::neighbourhood;
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::id::UserId;
-use munjigi_core::oauth::client::{Client, GrantType};
+use munjigi_core::oauth::client::{Client, GrantType, Origin};
 use munjigi_core::oauth::device::{
     Answer, DeviceAuthorization, GUESSES_FROM_AN_ADDRESS, GUESSES_OF_A_PERSON, UserCode,
 };
@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::attempts::{Draw, seconds_until};
 use crate::browser::{Browser, MARK_TTL, Visitor};
 use crate::context::Context;
+use crate::documents;
 use crate::failure::Failure;
 use crate::flow::{DEVICE, Flow};
 use crate::issue;
@@ -169,9 +170,12 @@ fn ask(app: &App, frame: Frame, visitor: &Visitor, device: &DeviceAuthorization)
     let apis: Vec<&str> = named.map(|api| api.name.as_str()).collect();
     let address = device.address.map(|address| address.to_string());
     let at = frame.moment(device.created_at);
+    let publisher = documents::host_of(client);
     let asked = DeviceAsked {
         user_code: &device.user_code.to_string(),
         client: &client.name,
+        publisher: publisher.as_deref(),
+        is_unverified: client.origin != Origin::Made,
         scopes: &scopes,
         apis: &apis,
         requester: Requester {
