@@ -12,6 +12,7 @@ use crate::harness::{JUN, MINJI, TestApp, claims, json_request};
 
 const USERS: &str = "/api/v1/admin/users";
 const CLIENTS: &str = "/api/v1/admin/clients";
+const TOKENS: &str = "/api/v1/admin/registration-tokens";
 const APIS: &str = "/api/v1/admin/apis";
 const ROLES: &str = "/api/v1/admin/roles";
 const PLANNER: &str = "http://localhost:8001";
@@ -40,6 +41,9 @@ const POLICY: &[(&str, &str, [u16; 7])] = &[
     ("POST", "/api/v1/admin/clients/{id}/disable", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/clients/{id}/enable", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/clients/{id}/rotate-secret", [401, 403, 403, 403, 200, 403, 403]),
+    ("GET", "/api/v1/admin/registration-tokens", [401, 403, 403, 403, 200, 403, 200]),
+    ("POST", "/api/v1/admin/registration-tokens", [401, 403, 403, 403, 201, 403, 403]),
+    ("DELETE", "/api/v1/admin/registration-tokens/{id}", [401, 403, 403, 403, 204, 403, 403]),
     ("GET", "/api/v1/admin/apis", [401, 403, 403, 403, 200, 403, 403]),
     ("POST", "/api/v1/admin/apis", [401, 403, 403, 403, 201, 403, 403]),
     ("GET", "/api/v1/admin/apis/{audience}", [401, 403, 403, 403, 200, 403, 403]),
@@ -102,6 +106,9 @@ async fn target(app: &TestApp, admin: &str, path: &str, number: usize) -> String
         let body = json!({"client_id": id, "name": id, "grant_types": ["client_credentials"]});
         make(CLIENTS, body).await;
         return id;
+    }
+    if path.starts_with(TOKENS) {
+        return make(TOKENS, json!({})).await.text("/id");
     }
     if path.starts_with(APIS) {
         let audience = format!("urn:target:{number}");
