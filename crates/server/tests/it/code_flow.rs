@@ -53,6 +53,16 @@ async fn a_person_signs_in_consents_and_the_client_learns_who_they_are() {
         .expect(200);
 }
 
+/// On the very first start the RSA key takes a moment: a code is not spent for nothing meanwhile.
+#[tokio::test]
+async fn a_code_that_comes_before_the_key_of_id_tokens_is_good_afterwards() {
+    let minji = Visitor::of(&TestApp::start().await);
+    let code = code(&minji, &request(&[])).await;
+    minji.redeem(&code).await.expect(503);
+    minji.app.app.ensure_rsa_key().await.unwrap();
+    minji.redeem(&code).await.expect(200);
+}
+
 each_backend! {
     /// PK-02 of the attack kit, `attempt-reuse-authorization-code`.
     async fn a_code_is_good_once_and_a_second_use_ends_what_the_first_one_issued(database) {

@@ -254,7 +254,7 @@ fn careless(app: &TestApp) -> Ask {
     Box::new(move || {
         let app = app.clone();
         Box::pin(async move {
-            drop(app.app.store.read(|tx| munjigi_store::users::count(tx)).await);
+            drop(app.app.store.read(munjigi_store::users::count).await);
             app.get("/livez").await
         })
     })

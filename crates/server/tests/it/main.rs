@@ -38,6 +38,7 @@ mod registration;
 mod review;
 mod revocations;
 mod role_ends;
+mod route_table;
 mod select_account;
 mod sequencer;
 mod serve;
