@@ -1,4 +1,4 @@
-//! Choices that can be repeated: SplitMix64 (Steele, Lea, Flood 2014). Nothing secret comes from it.
+//! Choices that can be repeated: SplitMix64 (Steele, Lea, Flood 2014). Nothing secret comes of it.
 
 /// A sequence of choices.
 #[derive(Clone, Debug)]

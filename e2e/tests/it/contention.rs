@@ -1,5 +1,5 @@
-//! PK-03, RT-02, RT-05: 30,000 contended presentations of things that are good once. The whole
-//! campaign is `cargo run --release -p munjigi-e2e -- contention`.
+//! PK-03, RT-02, RT-05: 32,000 contended presentations of things that are good once. The whole
+//! campaign is `munjigi-e2e contention` (e2e/src/main.rs).
 
 use munjigi_e2e::contention::{Contention, Tally, split};
 use munjigi_e2e::production::Production;

@@ -1,5 +1,5 @@
-//! P1, DS-07: what a server acknowledged survives `kill -9`, and happens once. The whole campaign is
-//! `cargo run --release -p munjigi-e2e -- crash`.
+//! P1, DS-07: what a server acknowledged survives `kill -9`, and happens once. The whole campaign
+//! is `munjigi-e2e crash` (e2e/src/main.rs).
 
 use munjigi_e2e::crash::{Campaign, Report, Sabotage};
 use munjigi_e2e::production::Production;

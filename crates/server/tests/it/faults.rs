@@ -1,6 +1,6 @@
 //! A fault at every call (I1, I2, DS-06): whatever is asked of the database fails once, at each
-//! place of each request in turn. The caller hears 503, never that it was done, that it was refused,
-//! or nothing; and it happened whole or not at all. Asked again, it is done.
+//! place of each request in turn. The caller hears 503, never that it was done, or refused, or
+//! nothing; and it happened whole or not at all. Asked again, it is done.
 
 use std::pin::Pin;
 use std::sync::Arc;
