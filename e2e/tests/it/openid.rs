@@ -79,7 +79,7 @@ fn openid_client_pushes_its_request_signs_for_itself_and_holds_a_key() {
     let file = directory.path().join("key.json");
     let jwks = succeeded(&making.arg("new-key").arg(&file).output().unwrap());
     let metadata = serde_json::json!({
-        "jwks": serde_json::from_str::<serde_json::Value>(&jwks).unwrap(),
+        "jwks": serde_json::from_str::<Value>(&jwks).unwrap(),
         "token_endpoint_auth_signing_alg": "ES256",
         "id_token_signed_response_alg": "ES256",
         "require_pushed_authorization_requests": true,
@@ -182,7 +182,7 @@ fn a_browser_goes_through_the_pages_in_both_languages_with_and_without_javascrip
         "--output",
         "json",
     ]);
-    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    let made: Value = serde_json::from_str(&made).unwrap();
     let client_id = made["client_id"].as_str().unwrap();
     let said = succeeded(&node.args([&dev.issuer, client_id, chromium]).output().unwrap());
     assert!(said.ends_with("done\n"), "{said}");
