@@ -76,9 +76,9 @@ fn verifier(options: &Options, secret: Option<&str>) -> Result<Verifier, BuildEr
         .resource_name("Event planner")
         .resource_metadata(&metadata);
     let builder = match (&options.client_id, secret) {
-        (Some(id), Some(secret)) => builder
-            .client_credentials(id, secret.trim_end())
-            .revocations(Revocations::BestEffort),
+        (Some(id), Some(secret)) => {
+            builder.client_credentials(id, secret.trim_end()).revocations(Revocations::BestEffort)
+        }
         _ => builder,
     };
     builder.build()
