@@ -1,7 +1,7 @@
 //! Budgets that fill up again: how often something may be tried, or asked for, where nothing that
 //! goes right proves that what went before it was honest. Whoever types the code of a device of
 //! their own has not shown that the codes before were slips, so that a success gives nothing back
-//! (as it does in [`Attempts`](super::Attempts), where it proves who the person is).
+//! (as it does in [`Attempts`], where it proves who the person is).
 
 use std::net::{IpAddr, Ipv6Addr};
 
