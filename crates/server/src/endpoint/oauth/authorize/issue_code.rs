@@ -88,7 +88,7 @@ async fn write(
         let session = sessions::find(tx, held.0, held.1)?;
         let user = users::find(tx, held.0)?;
         let is_good = session.as_ref().is_some_and(|session| !session.is_over(now))
-            && user.is_some_and(|user| user.disabled_at.is_none());
+            && user.is_some_and(|user| user.is_open());
         let Some(session) = session.filter(|_| is_good) else {
             return Ok::<_, StoreError>(Committed::nothing(None));
         };

@@ -245,7 +245,7 @@ fn grant(
     let Some(session) = session.filter(|session| session.ended_at.is_none()) else {
         return refuse("the session has ended");
     };
-    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+    let Some(user) = user.filter(|user| user.is_open()) else {
         return refuse("the code was revoked");
     };
     if !codes::spend(tx, &code.user_id, &code.id, *now)? {
