@@ -19,6 +19,7 @@ use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx, throttles, users};
 use crate::app::App;
 use crate::clock;
 use crate::failure::Failure;
+use crate::known_device::KnownDevice;
 use crate::sign_in::Login;
 
 /// How long a request waits for guesses that are under way before it is refused.
@@ -64,16 +65,20 @@ pub enum Counted {
 /// Whose password is guessed.
 #[derive(Clone)]
 enum Guessed {
-    /// Whoever has this name.
-    Login(Login),
+    /// Whoever has this name; from a device that is known for its owner, it may be.
+    Login(Login, Option<KnownDevice>),
     /// Somebody who is known.
     User(UserId),
 }
 
 /// Counts one guess at whoever has this name. `refused` is what the audit trail is told when there
 /// is no budget left.
-pub async fn count(app: &App, login: &Login, refused: Event) -> Result<Counted, Failure> {
-    count_patiently(app, Guessed::Login(login.clone()), refused).await
+pub async fn count(
+    app: &App,
+    (login, device): (&Login, Option<&KnownDevice>),
+    refused: Event,
+) -> Result<Counted, Failure> {
+    count_patiently(app, Guessed::Login(login.clone(), device.cloned()), refused).await
 }
 
 /// Counts one guess at the password of somebody who is known.
@@ -134,17 +139,23 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
     let key = app.snapshot().keys.attempts.clone();
     let counted = app.store.write(move |tx| {
         let account = match &guessed {
-            Guessed::Login(login) => find(tx, login)?,
+            Guessed::Login(login, _) => find(tx, login)?,
             Guessed::User(user_id) => match users::find(tx, user_id)? {
                 Some(user) => Some(Account { hash: passwords::find(tx, user_id)?, user }),
                 None => None,
             },
         };
         let ledger = match (&account, &guessed) {
+            // LG-07: nobody elsewhere can use up the budget of a device that is known.
+            (Some(Account { user, .. }), Guessed::Login(_, Some(device)))
+                if device.belongs_to(user) =>
+            {
+                keyed_hash(&key, &[b"device", user.id.as_bytes(), device.id()])
+            }
             // One account, one budget, whichever of its names was used (CVE-2025-24806).
             (Some(account), _) => keyed_hash(&key, &[b"user", account.user.id.as_bytes()]),
             (None, Guessed::User(id)) => keyed_hash(&key, &[b"user", id.as_bytes()]),
-            (None, Guessed::Login(login)) => {
+            (None, Guessed::Login(login, _)) => {
                 keyed_hash(&key, &[b"nobody", login.canonical().as_bytes()])
             }
         };

@@ -47,6 +47,7 @@ mod id_token;
 mod issue;
 pub mod jobs;
 pub mod keys;
+mod known_device;
 pub mod mail;
 mod mailed_link;
 mod opening;

@@ -22,6 +22,7 @@ use crate::attempts::{Account, Counted, Ledger, count, give_back, record};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::issue::{self, TokenResponse, UserToken};
+use crate::known_device::KnownDevice;
 use crate::outbox;
 use crate::random;
 use crate::session_limit::SessionLimit;
@@ -189,6 +190,7 @@ pub async fn sign_in(
         login: &request.login,
         password: request.password.clone(),
         client: Some(&request.client),
+        device: None,
     };
     let proved = prove(app, context, presented).await?;
 
@@ -252,6 +254,8 @@ pub(crate) struct Presented<'p> {
     pub password: Option<Password>,
     /// The client whose form it is; `None` for our own pages.
     pub client: Option<&'p Client>,
+    /// The device, if it is known.
+    pub device: Option<&'p KnownDevice>,
 }
 
 /// Lets one guess be made, and says whether it was right. Every refusal is audited; whoever is
@@ -261,9 +265,9 @@ pub(crate) async fn prove(
     context: &Context,
     presented: Presented<'_>,
 ) -> Result<Proved, SignInError> {
-    let Presented { login, password, client } = presented;
+    let Presented { login, password, client, device } = presented;
     let throttled = refusal(context, client, None, "too many attempts")?;
-    let (account, ledger) = match count(app, login, throttled).await? {
+    let (account, ledger) = match count(app, (login, device), throttled).await? {
         Counted::Go { account, ledger } => (account, ledger),
         Counted::Throttled { until, .. } => {
             let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);

@@ -16,6 +16,8 @@ pub enum Cookie {
     Session,
     /// Binds a way through the pages to the browser in which it began.
     Browser,
+    /// A device that somebody has signed in with: its guesses are counted apart.
+    Device,
     /// The language that a person chose.
     Locale,
     /// In `dev` alone: where the first page's walk through sign-in and tokens stands.
@@ -28,6 +30,7 @@ impl Cookie {
         match self {
             Self::Session => "__Host-munjigi-session",
             Self::Browser => "__Host-munjigi-browser",
+            Self::Device => "__Host-munjigi-device",
             Self::Locale => "__Host-munjigi-locale",
             Self::DevWalk => "__Host-munjigi-dev-walk",
         }

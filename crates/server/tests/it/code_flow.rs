@@ -148,6 +148,37 @@ async fn a_wrong_client_or_redirect_uri_gets_a_page_and_never_a_redirect() {
     }
 }
 
+/// RU-02 and RU-03 of the attack kit: other hosts that look like the registered one, and other paths
+/// that some parsers take for it.
+#[tokio::test]
+async fn what_only_looks_like_the_registered_redirect_uri_gets_a_page() {
+    let minji = start().await;
+    for uri in [
+        "http://localhost:3000@evil.test/callback",
+        "http://localhost:3000%40evil.test/callback",
+        "http://a@b@evil.test/callback",
+        "http://localhost.evil.test:3000/callback",
+        "http://localhost:3000.evil.test/callback",
+        "http://localhostx:3000/callback",
+        "http://localhost:3000/callback/..;/x",
+        "http://localhost:3000/callback/%2e%2e/x",
+        "http://localhost:3000/x/../callback",
+        "http://localhost:3000\\callback",
+        "http:\\\\localhost:3000/callback",
+        "//localhost:3000/callback",
+        "//evil.test",
+        "http://localhost:3000/call\tback",
+        "http://localhost:3000/callback\n",
+        " http://localhost:3000/callback",
+        "http://localhost:3000/callback#x",
+        "HTTP://LOCALHOST:3000/callback",
+    ] {
+        let answer = minji.open(&request(&[("redirect_uri", Some(uri))])).await;
+        assert_eq!(answer.status, 400, "{uri:?}");
+        assert!(answer.header("location").is_none(), "{uri:?}");
+    }
+}
+
 /// RFC 6749 §4.1.2.1: everything else is told to the client.
 #[tokio::test]
 async fn what_is_wrong_with_the_rest_is_told_to_the_client() {

@@ -24,6 +24,7 @@ mod faults;
 mod forged;
 mod harness;
 mod introspection;
+mod known_device;
 mod mailed_links;
 mod metadata;
 mod openapi;

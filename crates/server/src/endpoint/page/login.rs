@@ -14,6 +14,7 @@ use crate::browser::{NewHold, Visitor, let_go};
 use crate::context::{Context, UserAgent};
 use crate::endpoint::page::{Here, Visit};
 use crate::failure::Failure;
+use crate::known_device::{Device, KnownDevice};
 use crate::outbox;
 use crate::page::field::Complaint;
 use crate::page::form::PageForm;
@@ -68,6 +69,7 @@ pub async fn send(
     State(app): State<App>,
     Visit { context, browser, way }: Visit,
     UserAgent(user_agent): UserAgent,
+    Device(device): Device,
     form: PageForm,
 ) -> Page {
     let here = match Here::find(&app, &context, &browser, (form.frame, way)) {
@@ -88,6 +90,7 @@ pub async fn send(
         login: &login,
         password: Password::presented(password.to_owned()).ok(),
         client: here.client.as_deref(),
+        device: device.as_ref(),
     };
     let refused = |complaint, status| {
         LoginPassword::new(frame.clone(), to, username, vec![complaint]).reply(status)
@@ -106,10 +109,13 @@ pub async fn send(
     };
     let is_leaving = proved.user.is_leaving();
     let visitor = browser.visitor.or(browser.leaving);
-    let entering = Entering { proved, visitor, user_agent };
+    let entering = Entering { proved, visitor, user_agent, device };
     match enter(&app, &context, here.client.as_deref(), entering).await {
-        Ok(Some(hold)) if is_leaving => hold.give(here.way.to_question(&frame)),
-        Ok(Some(hold)) => hold.give(here.way.onward(&frame)),
+        Ok(Some(entered)) => {
+            let question = is_leaving.then(|| here.way.to_question(&frame));
+            let next = question.unwrap_or_else(|| here.way.onward(&frame));
+            entered.give(&app, next).unwrap_or_else(|failure| frame.broken(failure))
+        }
         Ok(None) => {
             let wrong = Complaint::wrong_credentials(&frame);
             refused(wrong, StatusCode::UNPROCESSABLE_ENTITY)
@@ -129,6 +135,20 @@ struct Entering {
     /// Who was signed in there before.
     visitor: Option<Visitor>,
     user_agent: Option<String>,
+    /// As what the browser was known before.
+    device: Option<KnownDevice>,
+}
+
+/// What the browser gets once somebody has entered.
+struct Entered {
+    hold: NewHold,
+    device: KnownDevice,
+}
+
+impl Entered {
+    fn give(&self, app: &App, page: Page) -> Result<Page, Failure> {
+        self.device.give(&app.snapshot_kept().keys, self.hold.give(page))
+    }
 }
 
 /// Everything that is written when somebody enters.
@@ -150,8 +170,8 @@ async fn enter(
     context: &Context,
     client: Option<&Client>,
     entering: Entering,
-) -> Result<Option<NewHold>, Failure> {
-    let (entry, hold) = entry(app, context, client, entering)?;
+) -> Result<Option<Entered>, Failure> {
+    let (entry, entered) = entry(app, context, client, entering)?;
     let now = context.now;
     let written = app.store.write(move |tx| {
         let Written::Done { rehashed } = entry.proved.write(tx, now)? else {
@@ -185,7 +205,7 @@ async fn enter(
     let Some(revocations) = written.await? else { return Ok(None) };
     revocations.iter().for_each(|revocation| app.take_over(revocation));
     outbox::wake(app);
-    Ok(Some(hold))
+    Ok(Some(entered))
 }
 
 fn entry(
@@ -193,8 +213,8 @@ fn entry(
     context: &Context,
     client: Option<&Client>,
     entering: Entering,
-) -> Result<(Entry, NewHold), Failure> {
-    let Entering { proved, visitor, user_agent } = entering;
+) -> Result<(Entry, Entered), Failure> {
+    let Entering { proved, visitor, user_agent, device } = entering;
     let (now, settings) = (context.now, app.snapshot().settings.clone());
     let user_id = proved.user.id;
     let mut session = match &visitor {
@@ -225,6 +245,7 @@ fn entry(
     let rehash_event = proved.rehash_event(context)?;
     let limit = SessionLimit::of(app, context)?;
     let (events, before) = (vec![event], visitor);
+    let device = KnownDevice::signed_in(device, &proved.user, now)?;
     let entry = Entry { proved, session, before, events, rehash_event, limit };
-    Ok((entry, hold))
+    Ok((entry, Entered { hold, device }))
 }
