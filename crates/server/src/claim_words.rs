@@ -1,9 +1,10 @@
 //! What tokens of a client say of a person in the words of another server or library: puts together
 //! what `core`'s claim profiles are made of. Access tokens and ID tokens both ask here.
 
+use munjigi_core::access::Permissions;
 use munjigi_core::account::user::User;
 use munjigi_core::id::SessionId;
-use munjigi_core::oauth::client::Client;
+use munjigi_core::oauth::client::{Client, Origin};
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::oidc::claim_profile::{About, ClaimProfile};
 use munjigi_core::oidc::claims::of_userinfo;
@@ -37,9 +38,7 @@ pub(crate) fn further(
         return Map::new();
     }
     let Whom { user, session_id, scope } = whom;
-    let roles: Vec<&str> =
-        snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
-    let permissions = snapshot.permissions(&user.roles);
+    let (roles, permissions) = roles_told(snapshot, Some(client), (user, scope));
     let permissions: Vec<&str> = permissions.iter().map(|it| it.as_str()).collect();
     let profile_claims = user.profile.claims();
     let person = person(user, &profile_claims, &roles);
@@ -53,4 +52,19 @@ pub(crate) fn further(
         permissions: &permissions,
         granted: &of_userinfo(&person, scope, &Default::default()),
     })
+}
+
+/// What of a person's roles and permissions a client brings to an API: all of it where an operator
+/// made the client. Whom nobody here looked at has no power of the person's but what the consent
+/// page named: no permissions, and the roles only with the scope `roles`.
+pub fn roles_told<'s>(
+    snapshot: &'s Snapshot,
+    client: Option<&Client>,
+    (user, scope): (&'s User, &Scope),
+) -> (Vec<&'s str>, Permissions) {
+    let is_made = client.is_some_and(|client| client.origin == Origin::Made);
+    let roles = snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str());
+    let roles = roles.filter(|_| is_made || scope.has("roles")).collect();
+    let permissions = is_made.then(|| snapshot.permissions(&user.roles));
+    (roles, permissions.unwrap_or_default())
 }

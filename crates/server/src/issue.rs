@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::{App, floor};
-use crate::claim_words::{Whom, further};
+use crate::claim_words::{Whom, further, roles_told};
 use crate::failure::Failure;
 use crate::random;
 use crate::snapshot::{SELF_AUDIENCE, Snapshot};
@@ -174,9 +174,8 @@ pub fn for_user(
     asked: UserToken<'_>,
 ) -> Result<String, Failure> {
     let (sub, gid, sid) = (user.id.to_string(), grant.id.to_string(), grant.session_id.to_string());
-    let roles: Vec<&str> =
-        snapshot.enabled_roles(&user.roles).map(|role| role.name.as_str()).collect();
-    let permissions = snapshot.permissions(&user.roles);
+    let client = snapshot.clients.get(&grant.client_id).map(Arc::as_ref);
+    let (roles, permissions) = roles_told(snapshot, client, (user, asked.scope));
     let iat = asked.now.as_seconds().max(asked.not_before);
     let claims = AccessClaims {
         iss: &app.config.issuer,
@@ -194,7 +193,6 @@ pub fn for_user(
         permissions: &permissions,
         cnf: asked.jkt.map(|jkt| Confirmation { jkt }),
     };
-    let client = snapshot.clients.get(&grant.client_id);
     let whom = Whom { user, session_id: &grant.session_id, scope: asked.scope };
     let further = client.map(|client| further(&app.config.issuer, snapshot, client, whom));
     let Some(mut all) = further.filter(|further| !further.is_empty()) else {

@@ -30,6 +30,8 @@ const KEEP_SENT: Span = Span::from_days(30);
 
 /// How long mailed links are kept after they expired, so that one that is followed late is told so.
 const KEEP_LINKS: Span = Span::from_days(7);
+/// How far the clocks of two nodes may be apart: so much longer it is remembered what was seen.
+const CLOCKS_APART: Span = Span::from_minutes(2);
 
 /// Runs the jobs until the app is dropped.
 pub fn start(app: &App) {
@@ -76,7 +78,8 @@ async fn forget(app: &App) -> Result<(), Failure> {
             let links = links::forget_expired(tx, now.minus(KEEP_LINKS), AT_A_TIME)?;
             let devices = devices::forget_expired(tx, now.minus(KEEP_DEVICES), AT_A_TIME)?;
             let pushed = pushed_requests::forget_expired(tx, now, AT_A_TIME)?;
-            let seen = replays::forget_expired(tx, now, AT_A_TIME)?;
+            // The clock of another node may be behind ours.
+            let seen = replays::forget_expired(tx, now.minus(CLOCKS_APART), AT_A_TIME)?;
             let tokens = registration_tokens::forget_expired(tx, now, AT_A_TIME)?;
             let counts = [throttles, sessions, sent, codes, links, devices, pushed, seen, tokens];
             let more = counts.iter().any(|count| *count >= u64::from(AT_A_TIME));

@@ -171,10 +171,10 @@ pub async fn forget_unused(app: &App) -> Result<(), Failure> {
         let event = app.system_event(Kind::ClientDeleted)?.client(id.clone());
         let (event, ending) = (event.with("reason", "it was not used"), app.ending());
         let forgotten = app.store.write(move |tx| {
-            // It may have been used since we looked.
+            // It may have been used, or disabled, since we looked.
             let found = clients::find(tx, &id)?;
             let last = |client: &Client| client.used_at.unwrap_or(client.created_at);
-            if found.is_none_or(|client| last(&client) >= before) {
+            if found.is_none_or(|client| client.is_disabled() || last(&client) >= before) {
                 return Ok::<_, StoreError>(Committed::nothing(None));
             }
             let revocation = ending.client(tx, &id)?;

@@ -140,7 +140,7 @@ pub fn touch_used(tx: &mut Tx<'_>, id: &ClientId, now: Timestamp) -> Result<()> 
 }
 
 /// Clients that no operator made and that were not seen since `before`, the oldest ids first, at
-/// most `limit`.
+/// most `limit`. One that an operator has disabled stays: forgotten, it could come back.
 pub fn list_unused_registered(
     tx: &mut ReadTx<'_>,
     before: Timestamp,
@@ -148,7 +148,8 @@ pub fn list_unused_registered(
 ) -> Result<Vec<ClientId>> {
     let rows = tx.rows(
         "SELECT id FROM client
-         WHERE origin <> 'made' AND COALESCE(used_at, created_at) < $1 ORDER BY id LIMIT $2",
+         WHERE origin <> 'made' AND disabled_at IS NULL AND COALESCE(used_at, created_at) < $1
+         ORDER BY id LIMIT $2",
         params![before, limit],
     )?;
     rows.into_iter().map(|mut row| row.take(0)).collect()

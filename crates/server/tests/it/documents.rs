@@ -312,6 +312,10 @@ async fn a_client_that_an_operator_disabled_stays_so_whatever_its_document_says(
     app.advance(3_601);
     assert!(!is_known(&app, &publisher.request(&[])).await);
     refresh(&app, &publisher.id, &tokens.refresh, &[]).await.expect(401);
+    // Its row is what says so, and is not forgotten with those of clients that nobody uses.
+    app.advance(200 * 24 * 3_600);
+    munjigi_server::jobs::run(&app.app).await.unwrap();
+    assert!(!is_known(&app, &publisher.request(&[])).await);
 }
 
 /// A server of MCP's, as far as tokens go: it takes those alone that are for it.

@@ -367,6 +367,30 @@ async fn a_registered_client_signs_people_in_and_is_shown_as_a_stranger() {
     app.read_as("/api/v1/users/me", &tokens.access).await.expect(403);
 }
 
+/// Whoever registered by itself has no power of the person's but what the consent page named.
+#[tokio::test]
+async fn a_strangers_token_tells_roles_by_their_scope_alone_and_no_permissions() {
+    let app = TestApp::start().await;
+    app.open_registration().await;
+    let client = register(&app, with("scope", json!("openid roles"))).await;
+    let admin = app.admin().await;
+    app.make_role(&admin, "clerk", &["users:read"]).await;
+    let minji = crate::cast::subject(&app.sign_in(MINJI).await.access);
+    let roles = json!({"roles": ["user", "clerk"]});
+    let path = format!("/api/v1/admin/users/{minji}/roles");
+    app.call(http::Method::PUT, &path, &admin, roles).await.expect(200);
+    let own = claims(&app.sign_in(MINJI).await.access);
+    assert_eq!(own["permissions"], json!(["users:read"]), "a client that was made here");
+    for (scope, roles) in [("openid", json!([])), ("openid roles", json!(["clerk", "user"]))] {
+        let code = code_for(&app, client.id(), &[("scope", scope)]).await;
+        let tokens = redeem(&app, client.id(), &code, &[]).await.tokens();
+        let said = claims(&tokens.access);
+        assert_eq!(said["roles"], roles, "{scope}");
+        let permissions = said.get("permissions").and_then(Value::as_array);
+        assert!(permissions.is_none_or(Vec::is_empty), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_client_gives_its_registration_back_and_its_tokens_die() {
     let app = TestApp::start().await;

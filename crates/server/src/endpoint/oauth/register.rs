@@ -184,6 +184,10 @@ fn write(tx: &mut Tx<'_>, registering: &Registering) -> Result<Committed<Outcome
         let event = refused.clone().refused(why);
         Ok(Committed::new(outcome, Audit::Record(Box::new(event))))
     };
+    // Before anything is spent for it.
+    if clients::count_registered(tx)? >= MAX_CLIENTS {
+        return refuse(Outcome::Full, "too many clients registered themselves");
+    }
     match token {
         Some(hash) if !registration_tokens::spend_one(tx, hash, *now)? => {
             return refuse(Outcome::BadToken, "the registration token is no good");
@@ -196,9 +200,6 @@ fn write(tx: &mut Tx<'_>, registering: &Registering) -> Result<Committed<Outcome
             }
             Attempt::Allowed => draw.count(tx, *now)?,
         },
-    }
-    if clients::count_registered(tx)? >= MAX_CLIENTS {
-        return refuse(Outcome::Full, "too many clients registered themselves");
     }
     clients::insert(tx, client)?;
     Ok(Committed::new(Outcome::Registered, Audit::Record(Box::new(created.clone()))))

@@ -141,7 +141,10 @@ pub async fn token(
             device_code::device_code(&app, &context, client, (&code, jkt)).await?
         }
     };
-    registration::was_used(&app, &asking, context.now).await?;
+    if let Err(error) = registration::was_used(&app, &asking, context.now).await {
+        // The tokens are made, and what they were made for is spent.
+        tracing::warn!(%error, "that a client was used could not be written down");
+    }
     // RFC 6749 §5.1: never stored by anybody on the way; `json` says so.
     Ok(proof.answered(&app, now, json(StatusCode::OK, &response)))
 }
