@@ -29,12 +29,15 @@ pub fn leaf(event: &StoredEvent, salt: &[u8; 32]) -> Leaf {
 }
 
 /// Whether a stored event is still what its leaf was made of. Without a salt, what tells about a
-/// person was erased, and the rest has to be as it was.
+/// person was erased: nothing of it may be there, or anything could be, and the rest has to be as
+/// it was.
 pub fn is_as_it_was(event: &StoredEvent, salt: Option<&[u8; 32]>, entry: &str) -> bool {
     let Some(salt) = salt else {
         let Ok(signed) = Leaf::parse(entry.as_bytes()) else { return false };
+        let is_erased = event.address.is_none() && event.detail.is_empty();
         let now = leaf(event, &[0; 32]);
-        return Leaf { prefix: signed.prefix.clone(), pii: signed.pii, ..now } == signed;
+        return is_erased
+            && Leaf { prefix: signed.prefix.clone(), pii: signed.pii, ..now } == signed;
     };
     leaf(event, salt).to_entry() == entry
 }

@@ -271,6 +271,19 @@ pub fn leaves(
     rows.into_iter().map(read).collect()
 }
 
+/// The first leaf from `first` to `last` whose event is gone though an older one, in an earlier
+/// place, is still there: [`forget_events`] leaves no such gap.
+pub fn gap(tx: &mut ReadTx<'_>, first: i64, last: i64) -> Result<Option<i64>> {
+    let row = tx.find_row(
+        "SELECT l.seq FROM audit_leaf l LEFT JOIN audit a ON a.id = l.event_id
+         WHERE l.seq >= $1 AND l.seq <= $2 AND a.id IS NULL
+         AND EXISTS (SELECT 1 FROM audit b WHERE b.id < l.event_id AND b.seq < l.seq)
+         ORDER BY l.seq LIMIT 1",
+        params![first, last],
+    )?;
+    row.map(|row| row.at(0)).transpose()
+}
+
 /// The place of an event in the tree.
 pub fn seq_of(tx: &mut ReadTx<'_>, event: &EventId) -> Result<Option<i64>> {
     let row = tx.find_row("SELECT seq FROM audit_leaf WHERE event_id = $1", params![event])?;

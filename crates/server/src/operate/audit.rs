@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use munjigi_audit::{
-    Checkpoint, Completed, Directory, Edge, Error, Finding, Hash, Proof, Tile, VerifierKey,
+    Checkpoint, Completed, Directory, Edge, Error, Finding, Hash, Leaf, Proof, Tile, VerifierKey,
     hash_in_tile, inclusion, leaf_hash, personal_line, tiles_of, write_bundle,
 };
 use munjigi_core::audit::Kind;
@@ -99,6 +99,9 @@ impl Operator {
                 Ok(completed) => completed,
                 Err(finding) => return Ok(Err(finding)),
             };
+            if let Some(seq) = self.gap(&leaves).await? {
+                return Ok(Err(Finding::incomplete(Some(seq), "the event is missing")));
+            }
             if let Err(finding) = self.compare(&completed).await? {
                 return Ok(Err(finding));
             }
@@ -116,6 +119,18 @@ impl Operator {
             return Ok(Err(Finding::Forked(what)));
         }
         Ok(Ok(Holds { checkpoint, erased: walk.erased }))
+    }
+
+    /// The first of these places whose event is gone, and not because it was kept long enough.
+    async fn gap(
+        &self,
+        leaves: &[(StoredLeaf, Option<StoredEvent>)],
+    ) -> Result<Option<u64>, OperateError> {
+        let mut gone = leaves.iter().filter(|(_, event)| event.is_none()).map(|(leaf, _)| leaf.seq);
+        let Some(first) = gone.next() else { return Ok(None) };
+        let last = gone.next_back().unwrap_or(first);
+        let gap = self.read(move |tx| Ok(audit_log::gap(tx, first, last)?)).await?;
+        Ok(gap.and_then(|seq| u64::try_from(seq).ok()))
     }
 
     /// Compares computed tiles with those in the database, which may be longer by now.
@@ -246,6 +261,10 @@ fn to_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+fn names_its_event(leaf: &StoredLeaf) -> bool {
+    Leaf::parse(leaf.entry.as_bytes()).is_ok_and(|signed| signed.id == leaf.event_id.to_string())
+}
+
 /// A walk over every leaf.
 struct Walk {
     tree: Edge,
@@ -276,8 +295,9 @@ impl Walk {
                     let what = "the event is not what its leaf was made of";
                     return Err(Finding::tampered(Some(seq), what));
                 }
-                // What is erased may be gone with its row.
-                None if leaf.salt.is_none() => {}
+                // What is erased may be gone with its row, if it was its turn: see `gap`, which goes
+                // by the id that was signed.
+                None if leaf.salt.is_none() && names_its_event(leaf) => {}
                 None => return Err(Finding::incomplete(Some(seq), "the event is missing")),
             }
             completed.extend(self.tree.push(leaf_hash(leaf.entry.as_bytes())));

@@ -256,6 +256,25 @@ each_backend! {
     }
 }
 
+each_backend! {
+    /// Without a salt nothing holds what is personal to its leaf, so nothing of it may be there;
+    /// and only the oldest events are ever forgotten.
+    async fn what_was_erased_is_neither_forged_nor_a_way_to_lose_events(database) {
+        let app = TestApp::start_with(&database).await;
+        happen(&app, 1_000, 30).await;
+        let size = signed(Sequencer::new(&app.app).unwrap().run(&app.app).await.unwrap());
+        assert_eq!(verdict(&app, &database).await, Ok(size as u64));
+        let place = size - 10;
+        tamper(&app.app.store, Tampering::EventForgotten, place).await.unwrap();
+        let missing = Finding::incomplete(Some(place as u64), "the event is missing");
+        assert_eq!(verdict(&app, &database).await, Err(missing));
+        tamper(&app.app.store, Tampering::ErasedForged, place - 1).await.unwrap();
+        let what = "the event is not what its leaf was made of";
+        let forged = Finding::tampered(Some(place as u64 - 1), what);
+        assert_eq!(verdict(&app, &database).await, Err(forged));
+    }
+}
+
 /// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
 #[tokio::test]
 async fn nothing_is_signed_on_a_tree_that_was_changed() {

@@ -9,6 +9,10 @@ pub enum Tampering {
     EventChanged,
     /// The event is gone.
     EventDeleted,
+    /// The event is gone as if it had been kept long enough.
+    EventForgotten,
+    /// The event is one that was erased, and says something else about a person.
+    ErasedForged,
     /// The event and its leaf say that it ended otherwise.
     LeafChanged,
     /// The leaf is gone.
@@ -35,10 +39,24 @@ pub async fn tamper(store: &Store, what: Tampering, seq: i64) -> Result<u64> {
 const OTHERWISE: &str = "UPDATE audit SET outcome =
      CASE outcome WHEN 'refused' THEN 'succeeded' ELSE 'refused' END WHERE seq = $1";
 
+const SALTLESS: &str = "UPDATE audit_leaf SET salt = NULL WHERE seq = $1";
+
 fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
     match what {
         Tampering::EventChanged => tx.exec(OTHERWISE, params![seq]),
         Tampering::EventDeleted => tx.exec("DELETE FROM audit WHERE seq = $1", params![seq]),
+        Tampering::EventForgotten => {
+            tx.exec(SALTLESS, params![seq])?;
+            tx.exec("DELETE FROM audit WHERE seq = $1", params![seq])
+        }
+        Tampering::ErasedForged => {
+            tx.exec(SALTLESS, params![seq])?;
+            tx.exec(
+                "UPDATE audit SET address = '198.51.100.66', detail = '{\"by\":\"somebody\"}'
+                 WHERE seq = $1",
+                params![seq],
+            )
+        }
         Tampering::LeafChanged => {
             tx.exec(OTHERWISE, params![seq])?;
             tx.exec(
