@@ -356,7 +356,9 @@ fn undo_in(
         let refused = event.clone().refused("the address is taken");
         return Ok(Committed::new(None, Audit::Record(Box::new(refused))));
     }
-    links::revoke_all(tx, &user_id, Purpose::Undo, now)?;
+    // An older one stays good: whoever changed the address twice must not make void, by taking back
+    // their own second change, what its owner was told of the first.
+    links::revoke_newer(tx, (&user_id, &link.id), Purpose::Undo, now)?;
     let revocation = ending.user(tx, &user_id)?;
     let audit = Audit::Record(Box::new(event.clone()));
     Ok(Committed::new(Some((link.email, revocation)), audit))

@@ -134,6 +134,20 @@ pub fn revoke_open(tx: &mut Tx<'_>, user_id: &UserId, now: Timestamp) -> Result<
     Ok(())
 }
 
+/// The same, and what takes back a change of address. For whenever somebody else than the person
+/// decides about the account: who gives it another address or password, or disables it, would
+/// otherwise have it taken back by a mail of before. Not for what the person does: somebody else
+/// may be doing it, and then this link is their way back.
+pub fn revoke_for_good(
+    tx: &mut Tx<'_>,
+    user_id: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    revoke_open(tx, user_id, now)?;
+    links::revoke_all(tx, user_id, Purpose::Undo, now)?;
+    Ok(())
+}
+
 /// A link that somebody follows, and whose it is.
 #[derive(Clone)]
 pub struct FollowedLink {

@@ -284,6 +284,30 @@ pub fn gap(tx: &mut ReadTx<'_>, first: i64, last: i64) -> Result<Option<i64>> {
     row.map(|row| row.at(0)).transpose()
 }
 
+/// A place that an event names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedPlace {
+    /// The event.
+    pub event_id: EventId,
+    /// The place.
+    pub seq: i64,
+    /// The place of its leaf, if it has one.
+    pub leaf: Option<i64>,
+}
+
+/// The places that events name, from the event `from` on by their ids, at most `limit`.
+pub fn named_places(tx: &mut ReadTx<'_>, from: &EventId, limit: u32) -> Result<Vec<NamedPlace>> {
+    let rows = tx.rows(
+        "SELECT a.id, a.seq, l.seq FROM audit a LEFT JOIN audit_leaf l ON l.event_id = a.id
+         WHERE a.id >= $1 AND a.seq IS NOT NULL ORDER BY a.id LIMIT $2",
+        params![from, limit],
+    )?;
+    let read = |mut row: Row| {
+        Ok(NamedPlace { event_id: row.take(0)?, seq: row.take(1)?, leaf: row.take(2)? })
+    };
+    rows.into_iter().map(read).collect()
+}
+
 /// The place of an event in the tree.
 pub fn seq_of(tx: &mut ReadTx<'_>, event: &EventId) -> Result<Option<i64>> {
     let row = tx.find_row("SELECT seq FROM audit_leaf WHERE event_id = $1", params![event])?;

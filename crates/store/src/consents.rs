@@ -62,6 +62,11 @@ pub fn delete(tx: &mut Tx<'_>, user_id: &UserId, client_id: &ClientId) -> Result
     Ok(deleted > 0)
 }
 
+/// Takes back everything that a person allowed; how much that was.
+pub fn delete_all(tx: &mut Tx<'_>, user_id: &UserId) -> Result<u64> {
+    tx.exec("DELETE FROM consent WHERE user_id = $1", params![user_id])
+}
+
 fn from_row(mut row: Row) -> Result<Consent> {
     Ok(Consent {
         user_id: row.take(0)?,

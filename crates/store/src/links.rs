@@ -77,6 +77,21 @@ pub fn revoke_all(
     )
 }
 
+/// Takes back the links of a person for a purpose that are newer than one of them; how many there
+/// were. Their ids begin with the time, so that the later one is the greater (RFC 9562 §5.7).
+pub fn revoke_newer(
+    tx: &mut Tx<'_>,
+    (user_id, id): (&UserId, &LinkId),
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<u64> {
+    tx.exec(
+        "UPDATE link SET spent_at = $4
+         WHERE user_id = $1 AND purpose = $2 AND id > $3 AND spent_at IS NULL",
+        params![user_id, purpose, id, now],
+    )
+}
+
 /// Deletes links that expired before `before`, at most `limit`; how many.
 pub fn forget_expired(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<u64> {
     tx.exec(

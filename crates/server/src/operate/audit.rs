@@ -10,7 +10,7 @@ use munjigi_audit::{
 use munjigi_core::audit::Kind;
 use munjigi_core::id::{EventId, UserId};
 use munjigi_store::audit::{self, AuditFilter, StoredEvent};
-use munjigi_store::audit_log::{self, Log, StoredCheckpoint, StoredLeaf};
+use munjigi_store::audit_log::{self, Log, NamedPlace, StoredCheckpoint, StoredLeaf};
 use munjigi_store::page::{Listed, Page};
 use serde_json::{Value, json};
 
@@ -21,6 +21,8 @@ use crate::failure::Failure;
 
 /// How many leaves are read at a time: a bundle.
 const BUNDLE: u32 = 256;
+/// How many events are looked at for their places at a time.
+const AT_ONCE: u32 = 1_000;
 
 /// What the trail's tree says about itself.
 #[derive(Clone, Debug)]
@@ -109,6 +111,9 @@ impl Operator {
         if let Err(finding) = self.compare(&walk.tree.unfinished()).await? {
             return Ok(Err(finding));
         }
+        if let Some(finding) = self.stray().await? {
+            return Ok(Err(finding));
+        }
         if walk.tree.root() != checkpoint.root {
             let what = "events and tiles fit together, and are not those that were signed";
             return Ok(Err(Finding::tampered(None, what)));
@@ -131,6 +136,29 @@ impl Operator {
         let last = gone.next_back().unwrap_or(first);
         let gap = self.read(move |tx| Ok(audit_log::gap(tx, first, last)?)).await?;
         Ok(gap.and_then(|seq| u64::try_from(seq).ok()))
+    }
+
+    /// An event that names a place which no leaf gives it: the walk over the leaves never meets it,
+    /// and yet it would be shown as one of those that are signed.
+    async fn stray(&self) -> Result<Option<Finding>, OperateError> {
+        let mut from = EventId::from_bytes([0; 16]);
+        loop {
+            let look = self.read(move |tx| {
+                let size = audit_log::find(tx)?.map_or(0, |log| log.size);
+                Ok((size, audit_log::named_places(tx, &from, AT_ONCE)?))
+            });
+            let (size, places) = look.await?;
+            let is_own = |it: &NamedPlace| it.leaf == Some(it.seq) && (0..size).contains(&it.seq);
+            if let Some(stray) = places.iter().find(|place| !is_own(place)) {
+                let what = format!("the event {} has no leaf in its place", stray.event_id);
+                return Ok(Some(Finding::tampered(u64::try_from(stray.seq).ok(), what)));
+            }
+            match places.last() {
+                // The last one is looked at again, as the first of the next.
+                Some(last) if last.event_id != from => from = last.event_id,
+                _ => return Ok(None),
+            }
+        }
     }
 
     /// Compares computed tiles with those in the database, which may be longer by now.

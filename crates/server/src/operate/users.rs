@@ -109,6 +109,7 @@ impl Operator {
             if !users::set_disabled(tx, &user.id, Some(now), now)? {
                 return Ok(Done::Same(user));
             }
+            mailed_link::revoke_for_good(tx, &user.id, now)?;
             ending(tx, now)?.user(tx, &user.id)?;
             let event = event.clone().subject(user.id);
             Ok(Done::Changed(User { disabled_at: Some(now), updated_at: now, ..user }, event))
@@ -195,7 +196,7 @@ impl Operator {
             found(users::find(tx, &id)?, &name)?;
             passwords::put(tx, &id, &hash, now)?;
             users::set_password_changed(tx, &id, now)?;
-            mailed_link::revoke_open(tx, &id, now)?;
+            mailed_link::revoke_for_good(tx, &id, now)?;
             ending(tx, now)?.user(tx, &id)?;
             let user = found(users::find(tx, &id)?, &name)?;
             Ok(Done::Changed(user, event.clone()))

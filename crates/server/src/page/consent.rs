@@ -27,10 +27,12 @@ pub struct Asked<'a> {
     pub apis: &'a [&'a str],
     /// How long it may come back without the person (`offline_access`); `None` when it may not.
     pub lasting: Option<Span>,
+    /// What stands for all of it in the form, so that nobody agrees to what they did not see.
+    pub shown: &'a str,
 }
 
-/// `/consent`: sends `action=allow`, `action=deny` or `action=switch` (use another account) to
-/// `/consent?flow=…`.
+/// `/consent`: sends `shown` and `action=allow`, `action=deny` or `action=switch` (use another
+/// account) to `/consent?flow=…`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "consent.html")]
 pub struct Consent {
@@ -56,6 +58,8 @@ pub struct Consent {
     pub account: String,
     /// Where the form goes.
     pub action: String,
+    /// What stands for all that is shown.
+    pub shown: String,
 }
 
 views!(Consent);
@@ -75,6 +79,7 @@ impl Consent {
             duration: duration(&frame, asked.lasting),
             account: account.to_owned(),
             action: frame.path_with("/consent", "flow", Some(flow)),
+            shown: asked.shown.to_owned(),
             frame,
         }
     }

@@ -146,6 +146,7 @@ fn asked(cast: &Cast<'_>, shown: &mut Shown) {
         scopes: &scopes,
         apis: &apis,
         lasting: Some(Span::from_days(30)),
+        shown: "",
     };
     add(shown, "consent", &Consent::new(cast.frame(), "f", cast.email, asked));
     let plain = Asked {

@@ -1,7 +1,10 @@
 //! Another address for an account: agreed to from both mailboxes, and taken back from the old one.
 
 use http::Method;
+use munjigi_core::account::Password;
+use munjigi_server::operate::Operator;
 use munjigi_store::each_backend;
+use munjigi_store::testing::Database;
 use serde_json::json;
 
 use crate::account_pages::{NEW_PASSWORD, SESSION};
@@ -27,6 +30,17 @@ async fn link_to(app: &TestApp, to: &str) -> String {
 async fn follow(visitor: &Visitor, link: &str) -> Answer {
     let page = link.split('?').next().unwrap();
     visitor.send(page, &[("ticket", &ticket_of(link))]).await
+}
+
+/// Changes the address from both mailboxes; the link that takes it back.
+async fn change(visitor: &Visitor, from: &str, to: &str) -> String {
+    let app = &visitor.app;
+    app.advance(1);
+    ask(visitor, to).await.expect(200);
+    let (old, new) = (link_to(app, from).await, link_to(app, to).await);
+    follow(visitor, &old).await.expect(200);
+    follow(visitor, &new).await.expect(200);
+    link_to(app, from).await
 }
 
 async fn email_of(app: &TestApp, name: &str, password: &str) -> String {
@@ -122,19 +136,24 @@ each_backend! {
 async fn a_second_change_leaves_the_way_back_to_the_first_address() {
     let app = TestApp::start().await;
     let minji = Visitor::of_owner(&app, MINJI).await;
-    let change = async |from: &str, to: &str| {
-        app.advance(1);
-        ask(&minji, to).await.expect(200);
-        let (old, new) = (link_to(&app, from).await, link_to(&app, to).await);
-        follow(&minji, &old).await.expect(200);
-        follow(&minji, &new).await.expect(200);
-        link_to(&app, from).await
-    };
-    let back = change(MINJI.0, OTHER).await;
-    let later = change(OTHER, "minji@third.example").await;
+    let back = change(&minji, MINJI.0, OTHER).await;
+    let later = change(&minji, OTHER, "minji@third.example").await;
     follow(&minji, &back).await.expect(200);
     assert!(opens(&app, MINJI.0, MINJI.1).await);
     follow(&minji, &later).await.expect(400);
+}
+
+/// Whoever has the account in hand takes their own second change back first.
+#[tokio::test]
+async fn taking_a_second_change_back_leaves_the_way_back_to_the_first_address() {
+    let app = TestApp::start().await;
+    let thief = Visitor::of_owner(&app, MINJI).await;
+    let back = change(&thief, MINJI.0, OTHER).await;
+    let later = change(&thief, OTHER, "minji@third.example").await;
+    follow(&thief, &later).await.expect(200);
+    assert!(opens(&app, OTHER, MINJI.1).await);
+    follow(&Visitor::of(&app), &back).await.expect(200);
+    assert!(opens(&app, MINJI.0, MINJI.1).await && !opens(&app, OTHER, MINJI.1).await);
 }
 
 #[tokio::test]
@@ -276,6 +295,58 @@ async fn a_change_by_an_administrator_takes_back_every_open_link() {
         follow(&minji, link).await.expect(400);
     }
     assert!(opens(&app, "minji@set.example", MINJI.1).await);
+}
+
+/// Who decides from outside has the last word: no mail of before takes it back.
+#[tokio::test]
+async fn no_way_back_is_left_when_an_administrator_changes_or_disables_an_account() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = format!("/api/v1/admin/users/{}", subject(&app.sign_in(MINJI).await.access));
+    let set = async |email: &str| {
+        let body = json!({"email": email});
+        app.call(Method::PATCH, &path, &admin, body).await.expect(200);
+    };
+    let minji = Visitor::of_owner(&app, MINJI).await;
+    let undo = change(&minji, MINJI.0, OTHER).await;
+    set("minji@set.example").await;
+    follow(&minji, &undo).await.expect(400);
+    assert!(opens(&app, "minji@set.example", MINJI.1).await);
+
+    set(MINJI.0).await;
+    minji.send("/account/email/verify", &[("action", "verify")]).await.expect(303);
+    let verify = newest_link(&app).await;
+    minji.open(&verify).await.expect(200);
+    set(OTHER).await;
+    set(MINJI.0).await;
+    minji.open(&verify).await.expect(400);
+
+    let undo = change(&minji, MINJI.0, OTHER).await;
+    for what in ["disable", "enable"] {
+        let path = format!("{path}/{what}");
+        app.call(Method::POST, &path, &admin, json!({})).await.expect(204);
+    }
+    follow(&minji, &undo).await.expect(400);
+}
+
+/// The same of an operator, at the command line.
+#[tokio::test]
+async fn no_way_back_is_left_when_an_operator_resets_a_password_or_disables_an_account() {
+    for resets in [true, false] {
+        let database = Database::sqlite();
+        let app = TestApp::start_with(&database).await;
+        let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+        let minji = Visitor::of_owner(&app, MINJI).await;
+        let undo = change(&minji, MINJI.0, OTHER).await;
+        if resets {
+            let password = Password::parse(NEW_PASSWORD.to_owned()).unwrap();
+            operator.reset_password(OTHER, password).await.unwrap();
+        } else {
+            operator.disable_user(OTHER).await.unwrap();
+            operator.enable_user(OTHER).await.unwrap();
+        }
+        follow(&minji, &undo).await.expect(400);
+    }
 }
 
 /// RC-04 of the attack kit: nobody says of themselves that an address is theirs.

@@ -391,6 +391,32 @@ async fn a_strangers_token_tells_roles_by_their_scope_alone_and_no_permissions()
     }
 }
 
+/// What a client says of itself after the page was shown, nobody has agreed to.
+#[tokio::test]
+async fn a_click_allows_what_was_shown_and_not_what_the_client_says_meanwhile() {
+    let app = TestApp::start().await;
+    app.open_registration().await;
+    let client = register(&app, with("scope", json!("openid"))).await;
+    let visitor = Visitor::of(&app);
+    let answer = visitor.open(&request(client.id(), &[])).await;
+    let answer = visitor.sign_in(answer, MINJI).await;
+    let mut page = answer.location().unwrap();
+    while !page.starts_with("/consent") {
+        page = visitor.open(&page).await.location().unwrap();
+    }
+    let shown = visitor.open(&page).await.expect(200).shown_consent();
+
+    let mut wider = with("scope", json!("openid email roles"));
+    wider["client_id"] = json!(client.id());
+    app.call(http::Method::PUT, &client.path, &client.token, wider).await.expect(200);
+
+    let fields = [("action", "allow"), ("shown", shown.as_str())];
+    let again = visitor.send_from("same-origin", &page, &fields).await.expect(200);
+    assert_ne!(again.shown_consent(), shown);
+    let fields = [("action", "allow"), ("shown", &again.shown_consent())];
+    visitor.send_from("same-origin", &page, &fields).await.expect(303);
+}
+
 #[tokio::test]
 async fn a_client_gives_its_registration_back_and_its_tokens_die() {
     let app = TestApp::start().await;

@@ -275,6 +275,22 @@ each_backend! {
     }
 }
 
+each_backend! {
+    /// It has no leaf, so who looks at the leaves only does not see it.
+    async fn an_event_that_was_put_in_is_found(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        let size = signed(sequencer.run(&app.app).await.unwrap());
+        assert_eq!(verdict(&app, &database).await, Ok(size as u64));
+        // Waiting for a place is nothing wrong.
+        happen(&app, 1_000, 3).await;
+        assert_eq!(verdict(&app, &database).await, Ok(size as u64));
+        assert_eq!(tamper(&app.app.store, Tampering::EventInserted, 0).await.unwrap(), 1);
+        let finding = verdict(&app, &database).await.unwrap_err();
+        assert!(matches!(finding, Finding::Tampered(Some(0), _)), "{finding}");
+    }
+}
+
 /// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
 #[tokio::test]
 async fn nothing_is_signed_on_a_tree_that_was_changed() {

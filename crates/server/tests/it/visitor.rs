@@ -68,9 +68,18 @@ impl Visitor {
         answer
     }
 
-    /// Sends a form as a page of this server does.
+    /// Sends a form as a page of this server does. What the consent page shows goes along.
     pub async fn send(&self, url: &str, fields: &[(&str, &str)]) -> Answer {
-        self.send_from("same-origin", url, fields).await
+        if !url.starts_with("/consent") {
+            return self.send_from("same-origin", url, fields).await;
+        }
+        let page = self.open(url).await;
+        if page.status != StatusCode::OK {
+            return page;
+        }
+        let shown = page.shown_consent();
+        let fields = [fields, &[("shown", shown.as_str())]].concat();
+        self.send_from("same-origin", url, &fields).await
     }
 
     /// Sends a form from a page of such a site.
@@ -184,6 +193,13 @@ impl Visitor {
 }
 
 impl Answer {
+    /// What stands in the form of the consent page for all that it shows.
+    pub fn shown_consent(&self) -> String {
+        let page = self.page();
+        let (_, rest) = page.split_once("name=\"shown\" value=\"").expect("a consent page");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
     /// Where a redirect leads.
     pub fn location(&self) -> Option<String> {
         let is_redirect = self.status == StatusCode::SEE_OTHER;

@@ -1,5 +1,7 @@
 //! What somebody who can write the database might do to the audit trail.
 
+use munjigi_core::id::EventId;
+
 use crate::{Audit, Committed, Result, Store, Tx, params};
 
 /// One change behind the sequencer's back.
@@ -13,6 +15,8 @@ pub enum Tampering {
     EventForgotten,
     /// The event is one that was erased, and says something else about a person.
     ErasedForged,
+    /// There is another event with its place, from long ago.
+    EventInserted,
     /// The event and its leaf say that it ended otherwise.
     LeafChanged,
     /// The leaf is gone.
@@ -57,6 +61,13 @@ fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
                 params![seq],
             )
         }
+        Tampering::EventInserted => tx.exec(
+            "INSERT INTO audit (id, at, kind, outcome, actor_kind, actor_id, subject, client_id,
+             address, request_id, detail, seq)
+             SELECT $2, 0, kind, outcome, actor_kind, actor_id, subject, client_id,
+             address, request_id, detail, seq FROM audit WHERE seq = $1",
+            params![seq, EventId::from_bytes([1; 16])],
+        ),
         Tampering::LeafChanged => {
             tx.exec(OTHERWISE, params![seq])?;
             tx.exec(

@@ -11,8 +11,10 @@ use munjigi_core::oauth::consent::Consent;
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::registration::is_this_machine;
 use munjigi_core::oauth::scope::Scope;
+use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::Span;
 use munjigi_store::{Audit, Committed, StoreError, consents};
+use munjigi_token::base64url;
 use url::Url;
 
 use crate::app::App;
@@ -64,6 +66,10 @@ pub async fn send(
     };
     let frame = question.frame.clone();
     let done = match form.fields.find("action") {
+        Some("allow") if form.fields.find("shown") != Some(&question.shown()) => {
+            // What would be allowed is no longer what was shown: look again.
+            return question.page(&app, way.sealed().unwrap_or_default());
+        }
         Some("allow") => allow(&app, &context, &question).await.map(|()| way.onward(&frame)),
         Some("deny") => deny(&app, &context, &question).await,
         Some("switch") => Ok(Page::see_other(&frame.path_with("/login", "flow", way.sealed()))),
@@ -111,11 +117,31 @@ impl Question {
             scopes: &scopes,
             apis: &apis,
             lasting: self.lasting(snapshot.settings.refresh_ttl),
+            shown: &self.shown(),
         };
         let account = self.visitor.user.name.as_deref().unwrap_or(&self.visitor.user.email);
         let page = ConsentPage::new(self.frame.clone(), flow, account, asked);
         // Chromium holds `form-action` against the redirects that follow a form.
         page.reply(StatusCode::OK).leading_to(&self.asking.destination.redirect_uri)
+    }
+
+    /// Stands for who is asked, who asks, where the answer goes, and for what. A client can change
+    /// what it says of itself between the page and the click; the form says which one was seen.
+    fn shown(&self) -> String {
+        const DOMAIN: &[u8; 32] = b"munjigi consent shown, version 1";
+        let client = &self.asking.client;
+        let audiences = self.audiences.join("\n");
+        base64url::encode(keyed_hash(
+            DOMAIN,
+            &[
+                self.visitor.user.id.as_bytes(),
+                client.id.as_str().as_bytes(),
+                client.name.as_bytes(),
+                self.asking.destination.redirect_uri.as_bytes(),
+                self.scope.to_string().as_bytes(),
+                audiences.as_bytes(),
+            ],
+        ))
     }
 
     /// How long it may come back without the person.

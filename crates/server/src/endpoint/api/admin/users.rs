@@ -5,13 +5,14 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::access::{Carried, Object, RoleName};
+use munjigi_core::account::link::Purpose;
 use munjigi_core::account::user::User;
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::Kind;
 use munjigi_core::id::UserId;
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_store::users::{AccountState, UserFilter};
-use munjigi_store::{StoreError, Tx, passwords, roles, users};
+use munjigi_store::{StoreError, Tx, links, passwords, roles, users};
 
 use crate::accounts::{AccountError, NewAccount, Profile, check_password, new_user};
 use crate::app::App;
@@ -222,7 +223,8 @@ pub async fn change(
         }
         users::update_profile(tx, &user).map_err(taken)?;
         if changed.contains(&"email") {
-            mailed_link::revoke_open(tx, &id, now)?;
+            mailed_link::revoke_for_good(tx, &id, now)?;
+            links::revoke_all(tx, &id, Purpose::Verify, now)?;
         }
         Ok(Done::Changed(user, event.clone().with("changed", changed)))
     };
@@ -246,6 +248,7 @@ pub async fn disable(
         if !users::set_disabled(tx, &id, Some(ending.now()), ending.now())? {
             return Ok(Done::Same(None));
         }
+        mailed_link::revoke_for_good(tx, &id, ending.now())?;
         Ok(Done::Changed(Some(ending.user(tx, &id)?), event.clone()))
     };
     let revocation = admin.write(&app, USERS_WRITE, write).await?;
