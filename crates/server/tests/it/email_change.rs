@@ -1,7 +1,10 @@
 //! Another address for an account: agreed to from both mailboxes, and taken back from the old one.
 
 use http::Method;
+use munjigi_core::account::Password;
+use munjigi_server::operate::Operator;
 use munjigi_store::each_backend;
+use munjigi_store::testing::Database;
 use serde_json::json;
 
 use crate::account_pages::{NEW_PASSWORD, SESSION};
@@ -292,6 +295,58 @@ async fn a_change_by_an_administrator_takes_back_every_open_link() {
         follow(&minji, link).await.expect(400);
     }
     assert!(opens(&app, "minji@set.example", MINJI.1).await);
+}
+
+/// Who decides from outside has the last word: no mail of before takes it back.
+#[tokio::test]
+async fn no_way_back_is_left_when_an_administrator_changes_or_disables_an_account() {
+    let app = TestApp::start().await;
+    let admin = app.admin().await;
+    let path = format!("/api/v1/admin/users/{}", subject(&app.sign_in(MINJI).await.access));
+    let set = async |email: &str| {
+        let body = json!({"email": email});
+        app.call(Method::PATCH, &path, &admin, body).await.expect(200);
+    };
+    let minji = Visitor::of_owner(&app, MINJI).await;
+    let undo = change(&minji, MINJI.0, OTHER).await;
+    set("minji@set.example").await;
+    follow(&minji, &undo).await.expect(400);
+    assert!(opens(&app, "minji@set.example", MINJI.1).await);
+
+    set(MINJI.0).await;
+    minji.send("/account/email/verify", &[("action", "verify")]).await.expect(303);
+    let verify = newest_link(&app).await;
+    minji.open(&verify).await.expect(200);
+    set(OTHER).await;
+    set(MINJI.0).await;
+    minji.open(&verify).await.expect(400);
+
+    let undo = change(&minji, MINJI.0, OTHER).await;
+    for what in ["disable", "enable"] {
+        let path = format!("{path}/{what}");
+        app.call(Method::POST, &path, &admin, json!({})).await.expect(204);
+    }
+    follow(&minji, &undo).await.expect(400);
+}
+
+/// The same of an operator, at the command line.
+#[tokio::test]
+async fn no_way_back_is_left_when_an_operator_resets_a_password_or_disables_an_account() {
+    for resets in [true, false] {
+        let database = Database::sqlite();
+        let app = TestApp::start_with(&database).await;
+        let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+        let minji = Visitor::of_owner(&app, MINJI).await;
+        let undo = change(&minji, MINJI.0, OTHER).await;
+        if resets {
+            let password = Password::parse(NEW_PASSWORD.to_owned()).unwrap();
+            operator.reset_password(OTHER, password).await.unwrap();
+        } else {
+            operator.disable_user(OTHER).await.unwrap();
+            operator.enable_user(OTHER).await.unwrap();
+        }
+        follow(&minji, &undo).await.expect(400);
+    }
 }
 
 /// RC-04 of the attack kit: nobody says of themselves that an address is theirs.
