@@ -334,12 +334,21 @@ pub fn forget_events(tx: &mut Tx<'_>, before: &EventId, limit: u32) -> Result<u6
 }
 
 /// Erases what tells about a person in the events about them, and the salts by which it could be
-/// guessed; how many events there were. The tree stays as it is.
+/// guessed; how many events there were. The tree stays as it is, in a term of its own: a node that
+/// has read those events, and has not given them their places yet, must read them again, or it
+/// would make leaves of what is no longer there, with salts that nobody erases.
 pub fn erase(tx: &mut Tx<'_>, subject: &str) -> Result<u64> {
     tx.exec(
         "UPDATE audit_leaf SET salt = NULL WHERE event_id IN
          (SELECT id FROM audit WHERE subject = $1)",
         params![subject],
     )?;
-    tx.exec("UPDATE audit SET address = NULL, detail = '{}' WHERE subject = $1", params![subject])
+    let erased = tx.exec(
+        "UPDATE audit SET address = NULL, detail = '{}' WHERE subject = $1",
+        params![subject],
+    )?;
+    if erased > 0 {
+        tx.push("UPDATE audit_log SET term = term + 1 WHERE name = 'log'", params![])?;
+    }
+    Ok(erased)
 }

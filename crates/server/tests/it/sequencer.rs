@@ -291,6 +291,44 @@ each_backend! {
     }
 }
 
+each_backend! {
+    /// A leaf of what was there before would keep its salt, and not fit the event.
+    async fn what_was_read_before_an_erasure_gets_no_place(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        sequencer.run(&app.app).await.unwrap();
+        let somebody = app.sign_up("new@example.com", "seven bridges at night").await;
+        let read = app.app.store.read(|tx| {
+            let (log, events) = (audit_log::find(tx)?.unwrap(), audit_log::unnumbered(tx, 256)?);
+            Ok::<_, StoreError>((log, events))
+        });
+        let (from, events) = read.await.unwrap();
+        assert!(events.iter().any(|event| event.address.is_some() || !event.detail.is_empty()));
+        let (operator, _) = operator(&app, &database).await;
+        assert!(operator.erase_from_audit(somebody.parse().unwrap()).await.unwrap() > 0);
+        operator.close().await;
+
+        let leaves = events.iter().zip(from.size..).map(|(event, seq)| audit_log::StoredLeaf {
+            seq,
+            event_id: event.id,
+            entry: munjigi_server::audit_leaf::leaf(event, &[7; 32]).to_entry(),
+            salt: Some([7; 32]),
+        });
+        let leaves = leaves.collect();
+        let held_until = from.held_until;
+        let growth = audit_log::Growth { from, leaves, tiles: vec![], root: [7; 32], held_until };
+        let grown = app.app.store.write(move |tx| {
+            let grown = audit_log::grow(tx, &growth)?;
+            Ok::<_, StoreError>(Committed::new(grown, Audit::Routine("a test grows the tree")))
+        });
+        assert!(!grown.await.unwrap(), "it reads them again");
+        app.advance(1);
+        let size = signed(sequencer.run(&app.app).await.unwrap());
+        assert_eq!(waiting(&app).await, 0);
+        assert_eq!(verdict(&app, &database).await, Ok(size as u64));
+    }
+}
+
 /// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
 #[tokio::test]
 async fn nothing_is_signed_on_a_tree_that_was_changed() {
