@@ -77,6 +77,8 @@ pub struct Sequencer {
     signer: Signer,
     /// The tree as this node wrote it, or computed it when it took over.
     tree: Option<(i64, Edge)>,
+    /// What this node signed last, whatever the database says: its size and its root.
+    signed: Option<(i64, Hash)>,
     /// Said once in the log, not twice a second.
     refused: Option<Refused>,
 }
@@ -130,7 +132,7 @@ impl Sequencer {
     /// The sequencer of this node.
     pub fn new(app: &App) -> Result<Self, Failure> {
         let signer = signer(app, &name(&app.config.issuer))?;
-        Ok(Self { holder: random::bytes()?, signer, tree: None, refused: None })
+        Ok(Self { holder: random::bytes()?, signer, tree: None, signed: None, refused: None })
     }
 
     /// The key that its checkpoints are verified with.
@@ -162,6 +164,11 @@ impl Sequencer {
                 Hold::Taken => continue,
                 Hold::Elsewhere => return Ok(Looked::Elsewhere),
             };
+            // A database that was restored, or lags behind, would have other events signed in the
+            // places of those that are signed.
+            if self.signed.is_some_and(|(size, _)| log.signed_size < size) {
+                return Ok(self.refuse(Refused("it has gone back behind what this node signed")));
+            }
             if events.is_empty() && log.size == log.signed_size {
                 return Ok(Looked::Done { numbered, signed: log.signed_size });
             }
@@ -317,6 +324,9 @@ impl Sequencer {
         if to_i64(opened.size) != log.signed_size {
             return Err(Refused("it has gone back behind its checkpoint"));
         }
+        if self.signed.is_some_and(|(size, root)| size == log.signed_size && root != opened.root) {
+            return Err(Refused("its checkpoint is not the one that this node signed"));
+        }
         let is_same = opened.root == tree.root();
         if is_same { Ok(tree) } else { Err(Refused("its tiles are not those that were signed")) }
     }
@@ -381,6 +391,7 @@ impl Sequencer {
             Ok(Committed::new(true, audit))
         });
         if signed.await? {
+            self.signed = Some((log.size, root));
             return Ok(log.size);
         }
         self.tree = None;

@@ -329,6 +329,30 @@ each_backend! {
     }
 }
 
+each_backend! {
+    /// C2SP tlog-checkpoint: what a node signed it goes by, whatever a restored database says.
+    async fn a_node_signs_nothing_on_a_database_that_was_restored(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut one = Sequencer::new(&app.app).unwrap();
+        let size = signed(one.run(&app.app).await.unwrap());
+        tamper(&app.app.store, Tampering::Restored, 0).await.unwrap();
+        let looked = one.run(&app.app).await.unwrap();
+        let behind = Refused("it has gone back behind what this node signed");
+        assert_eq!(looked, Looked::Refused(behind));
+        assert_eq!(waiting(&app).await, size);
+
+        // Another node, which has signed nothing yet, signs as much of other leaves.
+        app.advance(11);
+        let mut two = Sequencer::new(&app.app).unwrap();
+        assert_eq!(signed(two.run(&app.app).await.unwrap()), size);
+        happen(&app, 1_000, 1).await;
+        app.advance(11);
+        let other = Refused("its checkpoint is not the one that this node signed");
+        assert_eq!(one.run(&app.app).await.unwrap(), Looked::Refused(other));
+        assert_eq!(waiting(&app).await, 1);
+    }
+}
+
 /// C2SP tlog-checkpoint: a log must not sign what is inconsistent with what it signed.
 #[tokio::test]
 async fn nothing_is_signed_on_a_tree_that_was_changed() {

@@ -29,6 +29,8 @@ pub enum Tampering {
     TileDeleted,
     /// The checkpoint is an older one.
     RolledBack,
+    /// The tree is that of a backup of before it was begun; the events are there.
+    Restored,
 }
 
 /// Does it to the event at this place; how many rows were changed.
@@ -104,6 +106,13 @@ fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
             "DELETE FROM audit_checkpoint WHERE size = (SELECT MAX(size) FROM audit_checkpoint)",
             params![],
         ),
+        Tampering::Restored => {
+            tx.exec("DELETE FROM audit_leaf", params![])?;
+            tx.exec("DELETE FROM audit_tile", params![])?;
+            tx.exec("DELETE FROM audit_checkpoint", params![])?;
+            tx.exec("UPDATE audit SET seq = NULL", params![])?;
+            tx.exec("DELETE FROM audit_log", params![])
+        }
     }
 }
 
