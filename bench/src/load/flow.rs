@@ -78,7 +78,10 @@ async fn signed_in(server: &Child, number: u64) -> Caller {
                 let form = format!("username={email}&password={PASSWORD}&action=sign-in");
                 browser.ask(&path, Some(&form)).await
             }
-            "/consent" => browser.ask(&path, Some("action=allow")).await,
+            "/consent" => {
+                let shown = browser.shown(&path).await;
+                browser.ask(&path, Some(&format!("action=allow&shown={shown}"))).await
+            }
             _ => browser.ask(&path, None).await,
         };
         if at.starts_with(REDIRECT_URI) {
@@ -102,6 +105,16 @@ impl Browser {
     fn header(&self) -> String {
         let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What stands in the consent page's form for all that it shows.
+    async fn shown(&mut self, path: &str) -> String {
+        let request = get(path, &format!("cookie: {}\r\n", self.header()));
+        let (status, body) = self.connection.exchange(request.as_bytes()).await;
+        let page = String::from_utf8_lossy(body);
+        assert_eq!(status, 200, "{path}: {page}");
+        let (_, rest) = page.split_once("name=\"shown\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// Opens a page or sends its form; where it leads.

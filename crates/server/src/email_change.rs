@@ -4,7 +4,7 @@
 //! Both links of a pair are written and revoked together, and expire together. So, when one of them
 //! is good and the other is not, the other one was followed.
 
-use munjigi_core::account::link::Purpose;
+use munjigi_core::account::link::{Link, Purpose};
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Email, Password};
 use munjigi_core::audit::{Actor, Event, Kind};
@@ -133,7 +133,7 @@ impl Wish {
         let to_old = Wanted { purpose: Purpose::ChangeOld, to: &user.email, ..to_new };
         let new_email = email.as_str().to_owned();
         let about = |link, valid_seconds| About::ConfirmOldEmail { new_email, link, valid_seconds };
-        let old = MailedLink::new(app, user, &to_old, locale, about)?;
+        let old = MailedLink::new(app, user, &to_old, locale, about)?.paired_with(&new);
         let event = context.event(Kind::EmailChangeRequested, Actor::User(user.id))?;
         Ok(Self {
             old,
@@ -275,91 +275,131 @@ impl Agreement {
             return Ok(Committed::nothing(Agreed::Gone));
         };
         // An address that was changed in between took the pair back; looked at once more here.
-        if self.undo.link.email != user.email || !links::spend(tx, &user.id, &link.id, now)? {
+        let Ok(email) = Email::parse(&link.email) else {
             return Ok(Committed::nothing(Agreed::Gone));
-        }
+        };
+        let is_taken = other_owner(tx, &user, &email)?.is_some();
         let is_new = link.purpose == Purpose::ChangeNew;
         let other = if is_new { Purpose::ChangeOld } else { Purpose::ChangeNew };
-        if links::find_live(tx, &user.id, other, now)?.is_some() {
-            let audit = Audit::Record(Box::new(self.confirmed.clone()));
-            return Ok(Committed::new(Agreed::Half, audit));
-        }
-        let email = link.email;
-        if !give(tx, user, &email, now)? {
+        let Some(twin) = links::find_twin(tx, &link, other)? else {
+            return Ok(Committed::nothing(Agreed::Gone));
+        };
+        let agrees = twin.spent_at.is_some();
+        if agrees && is_taken {
+            // Not spent: a stranger who signs up with the address must not use up what was proved.
             let refused = self.changed.clone().refused("the address is taken");
             return Ok(Committed::new(Agreed::Gone, Audit::Record(Box::new(refused))));
         }
+        if self.undo.link.email != user.email || !links::spend(tx, &user.id, &link.id, now)? {
+            return Ok(Committed::nothing(Agreed::Gone));
+        }
+        if !agrees {
+            let audit = Audit::Record(Box::new(self.confirmed.clone()));
+            return Ok(Committed::new(Agreed::Half, audit));
+        }
+        give(tx, user, &email, now)?;
         // Beside an older one: whoever has the account in hand must not make it void by another
         // change.
         self.undo.write_beside(tx)?;
         let events = vec![self.confirmed.clone(), self.changed.clone()];
-        Ok(Committed::new(Agreed::Changed(email), Audit::Records(events)))
+        Ok(Committed::new(Agreed::Changed(link.email), Audit::Records(events)))
     }
 }
 
-/// Gives an account an address that was proved just now, and takes back every open link that was
-/// sent to the one before; false when somebody else has it.
-fn give(
-    tx: &mut Tx<'_>,
-    mut user: User,
-    address: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let Ok(email) = Email::parse(address) else { return Ok(false) };
+/// Who else has an address.
+fn other_owner(
+    tx: &mut ReadTx<'_>,
+    user: &User,
+    email: &Email,
+) -> Result<Option<User>, StoreError> {
     let owner = users::find_by_email(tx, email.canonical())?;
-    if owner.is_some_and(|owner| owner.id != user.id) {
-        return Ok(false);
-    }
+    Ok(owner.filter(|owner| owner.id != user.id))
+}
+
+/// Gives an account an address that was proved just now, and that nobody else has; and takes back
+/// every open link that was sent to the one before.
+fn give(tx: &mut Tx<'_>, mut user: User, email: &Email, now: Timestamp) -> Result<(), StoreError> {
     user.email = email.as_str().to_owned();
     user.email_canonical = email.canonical().to_owned();
     (user.email_verified_at, user.updated_at) = (Some(now), now);
     users::update_profile(tx, &user)?;
     mailed_link::revoke_open(tx, &user.id, now)?;
     links::revoke_all(tx, &user.id, Purpose::Verify, now)?;
-    Ok(true)
+    Ok(())
 }
 
 /// Takes a change back by the link that the old address was told; the address, as before.
 /// Everything that is signed in ends. `None` when the link is good no longer, or the address is
-/// somebody else's by now.
+/// somebody else's by now; in that case it stays good.
 pub async fn undo(
     app: &App,
     context: &Context,
     text: Option<&str>,
 ) -> Result<Option<String>, Failure> {
     let Some(ticket) = mailed_link::ticket(text) else { return Ok(None) };
-    let user_id = ticket.user_id;
-    let event = context.event(Kind::EmailChangeUndone, Actor::User(user_id))?.subject(user_id);
-    let ending = app.ending();
-    let written = app.store.write(move |tx| undo_in(tx, &ticket, &ending, &event));
-    let Some((email, revocation)) = written.await? else { return Ok(None) };
-    app.take_over(&revocation);
+    let (user_id, actor) = (ticket.user_id, Actor::User(ticket.user_id));
+    let undoing = Undoing {
+        undone: context.event(Kind::EmailChangeUndone, actor.clone())?.subject(user_id),
+        removed: context.event(Kind::UserDeleted, actor)?,
+        ending: app.ending(),
+        ticket,
+    };
+    let written = app.store.write(move |tx| undoing.write_in(tx));
+    let Some((email, revocations)) = written.await? else { return Ok(None) };
+    for revocation in &revocations {
+        app.take_over(revocation);
+    }
     outbox::wake(app);
     Ok(Some(email))
 }
 
-fn undo_in(
-    tx: &mut Tx<'_>,
-    ticket: &Ticket,
-    ending: &Ending,
-    event: &Event,
-) -> Result<Committed<Option<(String, Revocation)>>, StoreError> {
-    let now = ending.now();
-    let Some(FollowedLink { link, user }) = find_in(tx, ticket, BACK, now)? else {
-        return Ok(Committed::nothing(None));
-    };
-    let user_id = user.id;
-    if !links::spend(tx, &user_id, &link.id, now)? {
-        return Ok(Committed::nothing(None));
+/// Everything that taking a change back may write.
+struct Undoing {
+    ticket: Ticket,
+    ending: Ending,
+    undone: Event,
+    /// Of an account that stands in the way.
+    removed: Event,
+}
+
+impl Undoing {
+    fn write_in(
+        &self,
+        tx: &mut Tx<'_>,
+    ) -> Result<Committed<Option<(String, Vec<Revocation>)>>, StoreError> {
+        let now = self.ending.now();
+        let Some(FollowedLink { link, user }) = find_in(tx, &self.ticket, BACK, now)? else {
+            return Ok(Committed::nothing(None));
+        };
+        let Ok(email) = Email::parse(&link.email) else { return Ok(Committed::nothing(None)) };
+        let other = other_owner(tx, &user, &email)?;
+        if other.as_ref().is_some_and(|other| !is_squatter(other, &link)) {
+            // Not spent: the address may become free while the link is good.
+            let refused = self.undone.clone().refused("the address is taken");
+            return Ok(Committed::new(None, Audit::Record(Box::new(refused))));
+        }
+        if !links::spend(tx, &user.id, &link.id, now)? {
+            return Ok(Committed::nothing(None));
+        }
+        let (mut events, mut revocations) = (vec![self.undone.clone()], vec![]);
+        if let Some(other) = other {
+            revocations.push(self.ending.user(tx, &other.id)?);
+            users::delete(tx, &other.id)?;
+            let removed = self.removed.clone().subject(other.id);
+            events.push(removed.with("reason", "its address was another person's, and unproved"));
+        }
+        let user_id = user.id;
+        give(tx, user, &email, now)?;
+        // An older one stays good: whoever changed the address twice must not make void, by taking
+        // back their own second change, what its owner was told of the first.
+        links::revoke_newer(tx, (&user_id, &link.id), Purpose::Undo, now)?;
+        revocations.push(self.ending.user(tx, &user_id)?);
+        Ok(Committed::new(Some((link.email, revocations)), Audit::Records(events)))
     }
-    if !give(tx, user, &link.email, now)? {
-        let refused = event.clone().refused("the address is taken");
-        return Ok(Committed::new(None, Audit::Record(Box::new(refused))));
-    }
-    // An older one stays good: whoever changed the address twice must not make void, by taking back
-    // their own second change, what its owner was told of the first.
-    links::revoke_newer(tx, (&user_id, &link.id), Purpose::Undo, now)?;
-    let revocation = ending.user(tx, &user_id)?;
-    let audit = Audit::Record(Box::new(event.clone()));
-    Ok(Committed::new(Some((link.email, revocation)), audit))
+}
+
+/// Whether an account has the address of a link only because somebody typed it, after the link was
+/// mailed there. Whoever follows the link reads the mails there, and so comes first.
+fn is_squatter(other: &User, link: &Link) -> bool {
+    other.email_verified_at.is_none() && other.created_at >= link.created_at
 }

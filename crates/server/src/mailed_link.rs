@@ -81,6 +81,13 @@ impl MailedLink {
         Ok(Self { link, parcel })
     }
 
+    /// The second link of a pair: it was made, and expires, in the same moment as the first.
+    pub fn paired_with(mut self, first: &Self) -> Self {
+        self.link.created_at = first.link.created_at;
+        self.link.expires_at = first.link.expires_at;
+        self
+    }
+
     /// Writes both. Older links for the same die (RC-02 of the attack kit).
     pub fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         self.write_unmailed(tx)?;

@@ -54,6 +54,18 @@ pub fn find_live(
     row.map(from_row).transpose()
 }
 
+/// The other link of a pair: made for the same person in the same moment, about the same address,
+/// for another purpose. One that is not spent comes first, should there be two pairs of a moment.
+pub fn find_twin(tx: &mut ReadTx<'_>, link: &Link, purpose: Purpose) -> Result<Option<Link>> {
+    let row = tx.find_row(
+        "SELECT user_id, id, purpose, hash, email, created_at, expires_at, spent_at
+         FROM link WHERE user_id = $1 AND purpose = $2 AND created_at = $3 AND email = $4
+         ORDER BY CASE WHEN spent_at IS NULL THEN 0 ELSE 1 END, id DESC LIMIT 1",
+        params![link.user_id, purpose, link.created_at, link.email],
+    )?;
+    row.map(from_row).transpose()
+}
+
 /// Spends a link; false when somebody else was first.
 pub fn spend(tx: &mut Tx<'_>, user_id: &UserId, id: &LinkId, now: Timestamp) -> Result<bool> {
     let changed = tx.exec(

@@ -36,6 +36,12 @@ impl Clock {
         self.0.millis.fetch_add(millis, Ordering::Relaxed);
     }
 
+    /// Moves this clock back, for every holder of it, as an operator does whose clock was ahead.
+    pub fn set_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.millis.fetch_sub(millis, Ordering::Relaxed);
+    }
+
     /// Now, in milliseconds since 1970. A clock before 1970 reads as 1970.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn unix_millis(&self) -> i64 {

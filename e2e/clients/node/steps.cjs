@@ -42,7 +42,7 @@ class Person {
       const url = new URL(at);
       if (answer.status !== 200) throw new Error(`${answer.status} at ${url.pathname}`);
       const fields = url.pathname.endsWith('/consent')
-        ? { action: 'allow' }
+        ? { action: 'allow', shown: /name="shown" value="([^"]*)"/.exec(await answer.text())[1] }
         : { username: this.username, password: this.password, action: 'sign-in' };
       if (url.pathname.endsWith('/login/again')) url.pathname = url.pathname.replace('/again', '');
       const sent = await this.fetch(url.href, fields);

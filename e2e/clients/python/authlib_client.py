@@ -7,6 +7,7 @@ Prints one line for each part that went as it should.
 
 import http.cookies
 import os
+import re
 import sys
 import urllib.parse
 
@@ -57,15 +58,16 @@ class Person:
                 return at
             answer = self.fetch("GET", at)
             if answer.status_code == 200:
-                answer = self.send(at)
+                answer = self.send(at, answer.text)
             assert answer.status_code == 303, (answer.status_code, at, answer.text)
             at = urllib.parse.urljoin(at, answer.headers["location"])
         raise AssertionError("a circle of redirects")
 
-    def send(self, page):
+    def send(self, page, text):
         fields = {"username": self.username, "password": self.password, "action": "sign-in"}
         if urllib.parse.urlparse(page).path.endswith("/consent"):
-            fields = {"action": "allow"}
+            shown = re.search('name="shown" value="([^"]*)"', text).group(1)
+            fields = {"action": "allow", "shown": shown}
         return self.fetch("POST", page, fields, {"sec-fetch-site": "same-origin"})
 
 

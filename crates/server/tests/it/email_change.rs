@@ -2,9 +2,12 @@
 
 use http::Method;
 use munjigi_core::account::Password;
+use munjigi_core::account::link::{Link, Purpose};
+use munjigi_core::id::LinkId;
+use munjigi_core::oauth::ticket::{Ticket, TicketKind};
 use munjigi_server::operate::Operator;
-use munjigi_store::each_backend;
 use munjigi_store::testing::Database;
+use munjigi_store::{Audit, Committed, StoreError, each_backend, links};
 use serde_json::json;
 
 use crate::account_pages::{NEW_PASSWORD, SESSION};
@@ -41,6 +44,12 @@ async fn change(visitor: &Visitor, from: &str, to: &str) -> String {
     follow(visitor, &old).await.expect(200);
     follow(visitor, &new).await.expect(200);
     link_to(app, from).await
+}
+
+/// Has an administrator delete somebody.
+async fn delete(app: &TestApp, id: &str) {
+    let (admin, path) = (app.admin().await, format!("/api/v1/admin/users/{id}"));
+    app.act_as(Method::DELETE, &path, &admin).await.expect(204);
 }
 
 async fn email_of(app: &TestApp, name: &str, password: &str) -> String {
@@ -201,6 +210,86 @@ async fn an_address_that_somebody_took_meanwhile_is_theirs() {
     app.sign_up(OTHER, NEW_PASSWORD).await;
     follow(&minji, &new).await.expect(400);
     assert!(opens(&app, MINJI.0, MINJI.1).await && opens(&app, OTHER, NEW_PASSWORD).await);
+}
+
+/// Nor is what was agreed to lost: it is theirs who proved it once it is free again.
+#[tokio::test]
+async fn a_stranger_who_takes_the_address_meanwhile_does_not_use_up_the_link() {
+    let app = TestApp::start().await;
+    let minji = Visitor::of_owner(&app, MINJI).await;
+    ask(&minji, OTHER).await.expect(200);
+    let (old, new) = (link_to(&app, MINJI.0).await, link_to(&app, OTHER).await);
+    follow(&minji, &old).await.expect(200);
+    let stranger = app.sign_up(OTHER, NEW_PASSWORD).await;
+    follow(&minji, &new).await.expect(400);
+    delete(&app, &stranger).await;
+    follow(&minji, &new).await.expect(200);
+    assert_eq!(email_of(&app, "minji", MINJI.1).await, OTHER);
+}
+
+each_backend! {
+    /// Whoever follows the way back reads the mails there; whoever signed up with the address
+    /// since has only typed it.
+    async fn an_address_that_a_stranger_only_typed_is_taken_back_from_them(database) {
+        let app = TestApp::start_with(&database).await;
+        let minji = Visitor::of_owner(&app, MINJI).await;
+        let undo = change(&minji, MINJI.0, OTHER).await;
+        app.advance(1);
+        let stranger = app.sign_up(MINJI.0, NEW_PASSWORD).await;
+        let tokens = app.sign_in((MINJI.0, NEW_PASSWORD)).await;
+        follow(&Visitor::of(&app), &undo).await.expect(200);
+        assert!(opens(&app, MINJI.0, MINJI.1).await && !opens(&app, MINJI.0, NEW_PASSWORD).await);
+        app.read_as(ME, &tokens.access).await.expect(401);
+        assert!(app.trail(&stranger).await.contains(&"user_deleted".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_proved_meanwhile_is_theirs_and_the_way_back_waits() {
+    let app = TestApp::start().await;
+    let minji = Visitor::of_owner(&app, MINJI).await;
+    let undo = change(&minji, MINJI.0, OTHER).await;
+    app.advance(1);
+    let other = Visitor::of(&app);
+    other.send("/signup", &[("email", MINJI.0), ("password", NEW_PASSWORD)]).await.expect(200);
+    let verify = newest_link(&app).await;
+    other.send("/verify", &[("ticket", &ticket_of(&verify))]).await;
+    assert_eq!(is_verified(&app, MINJI.0).await, Some(true));
+    follow(&minji, &undo).await.expect(400);
+    assert!(opens(&app, MINJI.0, NEW_PASSWORD).await && opens(&app, OTHER, MINJI.1).await);
+
+    delete(&app, &subject(&app.sign_in((MINJI.0, NEW_PASSWORD)).await.access)).await;
+    follow(&minji, &undo).await.expect(200);
+    assert!(opens(&app, MINJI.0, MINJI.1).await);
+}
+
+/// No link changes an address because the other one of its pair is not there.
+#[tokio::test]
+async fn one_link_without_the_other_of_its_pair_changes_nothing() {
+    let app = TestApp::start().await;
+    let minji = Visitor::of_owner(&app, MINJI).await;
+    let user_id = subject(&app.sign_in(MINJI).await.access).parse().unwrap();
+    let (now, id) = (app.clock.now(), LinkId::from_bytes([7; 16]));
+    let ticket = Ticket::new(TicketKind::MailedLink, user_id, *id.as_bytes(), [8; 32]);
+    let link = Link {
+        user_id,
+        id,
+        purpose: Purpose::ChangeNew,
+        hash: ticket.hash(),
+        email: OTHER.to_owned(),
+        created_at: now,
+        expires_at: now.plus(Purpose::ChangeNew.ttl()),
+        spent_at: None,
+    };
+    let written = app.app.store.write(move |tx| {
+        links::insert(tx, &link)?;
+        Ok::<_, StoreError>(Committed::new((), Audit::Routine("a test mails half of a pair")))
+    });
+    written.await.unwrap();
+    let fields = [("ticket", ticket.seal().reveal().to_owned())];
+    let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+    minji.send("/account/email/confirm", &fields).await.expect(400);
+    assert!(opens(&app, MINJI.0, MINJI.1).await);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::feed::source::{AskError, Entry, Page, Source};
-use crate::feed::{Known, Revocations};
+use crate::feed::{Known, Revocations, SET_BACK_MILLIS};
 use crate::keys::Keys;
 use crate::revocation::RevocationKind;
 
@@ -108,6 +108,8 @@ struct Reading {
     failures: u32,
     /// When it began at the beginning, in Unix milliseconds.
     began_at: i64,
+    /// How late it was by the clock when it asked or was answered last, in Unix milliseconds.
+    clock_at: Option<i64>,
 }
 
 impl Work {
@@ -115,6 +117,7 @@ impl Work {
         let mut reading = Reading::default();
         loop {
             let asked_at = self.clock.unix_millis();
+            self.note_clock(asked_at, &mut reading);
             if reading.cursor.is_none() {
                 reading.began_at = asked_at;
             }
@@ -130,6 +133,17 @@ impl Work {
         }
     }
 
+    /// A clock that is set back was ahead: revocations that matter may have been forgotten by it,
+    /// and the issuer does not tell them again to whoever goes on from a cursor.
+    fn note_clock(&self, asked_at: i64, reading: &mut Reading) {
+        let before = reading.clock_at.replace(asked_at);
+        if before.is_some_and(|before| before.saturating_sub(asked_at) > SET_BACK_MILLIS) {
+            tracing::warn!("the clock was set back; the revocation feed is read anew");
+            self.known.is_in_doubt();
+            *reading = Reading { clock_at: Some(asked_at), ..Reading::default() };
+        }
+    }
+
     fn take(&self, page: Page, asked_at: i64, reading: &mut Reading) {
         self.known.answers.fetch_add(1, Ordering::Relaxed);
         if reading.failures > 0 {
@@ -137,7 +151,9 @@ impl Work {
             reading.failures = 0;
         }
         let set = &self.known.set;
-        set.forget_expired(self.clock.unix_millis());
+        let now = self.clock.unix_millis();
+        reading.clock_at = reading.clock_at.max(Some(now));
+        set.forget_expired(now);
         for entry in &page.entries {
             self.announce(entry, reading);
         }
@@ -148,7 +164,7 @@ impl Work {
             // everything is known, and nothing says that it was.
             let has_room = set.len().saturating_mul(100) < self.most.saturating_mul(ROOM_PERCENT);
             if has_room && asked_at.saturating_sub(reading.began_at) >= BEGIN_AGAIN_MILLIS {
-                *reading = Reading::default();
+                *reading = Reading { clock_at: reading.clock_at, ..Reading::default() };
             }
         } else if reading.is_caught_up {
             self.known.is_known_until(asked_at);

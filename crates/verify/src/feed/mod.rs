@@ -75,6 +75,12 @@ impl Known {
         self.known_at.store(at, Ordering::Release);
     }
 
+    /// Nothing is known to be complete any more, until [`Known::is_known_until`] says so again.
+    #[cfg(feature = "remote")]
+    pub fn is_in_doubt(&self) {
+        self.known_at.store(NEVER, Ordering::Release);
+    }
+
     /// How old what is known is, in milliseconds; `None` while nothing is, and when the clock was
     /// set back behind it.
     fn staleness(&self, now: i64) -> Option<i64> {

@@ -172,6 +172,38 @@ async fn a_follower_whose_cursor_is_gone_begins_again_and_forgets_nothing() {
     }
 }
 
+/// By a clock that is ahead, revocations are over that are not.
+#[tokio::test]
+async fn a_follower_whose_clock_is_set_back_begins_again() {
+    let server = FeedServer::start();
+    server.revoke("dead");
+    let verifier = server.builder().revocations(STRICT).build().unwrap();
+    let (living, dead) = (server.token("living"), server.token("dead"));
+    has_read(&verifier).await;
+    assert_eq!(code(verifier.verify(&dead).await), "revoked");
+    until("it waits", || server.waiting() == 1).await;
+    let waits_after = |cursor: &str| {
+        let is_last = server.asked().last().is_some_and(|asked| asked.ends_with(cursor));
+        is_last && server.waiting() == 1
+    };
+
+    let ahead = Duration::from_secs(1_000);
+    server.issuer.clock().advance(ahead);
+    server.revoke("two");
+    until("it has forgotten what is over", || waits_after("cursor=c2")).await;
+    assert_eq!(verifier.status().revocations, 1);
+    server.issuer.clock().set_back(ahead);
+    assert_eq!(code(verifier.verify(&living).await), "revocations_unavailable");
+    server.revoke("three");
+    until("it has read everything again", || verifier.status().revocations == 3).await;
+
+    has_read(&verifier).await;
+    assert_eq!(code(verifier.verify(&dead).await), "revoked");
+    assert_eq!(code(verifier.verify(&living).await), "ok");
+    let asked = server.asked();
+    assert_eq!(asked.iter().filter(|asked| *asked == "wait=0").count(), 2, "{asked:?}");
+}
+
 #[tokio::test]
 async fn a_token_of_its_own_that_is_refused_is_replaced_at_once() {
     let server = FeedServer::start();
