@@ -153,7 +153,7 @@ impl Work {
         let set = &self.known.set;
         let now = self.clock.unix_millis();
         reading.clock_at = reading.clock_at.max(Some(now));
-        set.forget_expired(now);
+        self.known.forget_expired(now);
         for entry in &page.entries {
             self.announce(entry, reading);
         }

@@ -57,6 +57,8 @@ pub(crate) struct Known {
     pub set: Arc<RevocationSet>,
     /// Everything that was revoked before that is in the set; Unix milliseconds.
     known_at: AtomicI64,
+    /// What was over then is not in the set any more; Unix milliseconds.
+    forgotten_at: AtomicI64,
     pub answers: AtomicU64,
     pub failures: AtomicU64,
     pub dropped: AtomicU64,
@@ -65,14 +67,23 @@ pub(crate) struct Known {
 impl Known {
     pub fn new(set: Arc<RevocationSet>) -> Self {
         let zero = AtomicU64::default;
-        let known_at = AtomicI64::new(NEVER);
-        Self { set, known_at, answers: zero(), failures: zero(), dropped: zero() }
+        let never = || AtomicI64::new(NEVER);
+        let (known_at, forgotten_at) = (never(), never());
+        let (answers, failures, dropped) = (zero(), zero(), zero());
+        Self { set, known_at, forgotten_at, answers, failures, dropped }
     }
 
     /// From now on everything until `at` is known.
     #[cfg_attr(not(feature = "remote"), expect(dead_code, reason = "the follower tells"))]
     pub fn is_known_until(&self, at: i64) {
         self.known_at.store(at, Ordering::Release);
+    }
+
+    /// Drops what is over at `now`. By a clock that is set back behind it, not everything is known.
+    #[cfg(feature = "remote")]
+    pub fn forget_expired(&self, now: i64) {
+        self.forgotten_at.store(now, Ordering::Release);
+        self.set.forget_expired(now);
     }
 
     /// Nothing is known to be complete any more, until [`Known::is_known_until`] says so again.
@@ -86,7 +97,9 @@ impl Known {
     fn staleness(&self, now: i64) -> Option<i64> {
         let known_at = self.known_at.load(Ordering::Acquire);
         let age = now.saturating_sub(known_at);
-        (known_at != NEVER && age >= -SET_BACK_MILLIS).then(|| age.max(0))
+        let latest = known_at.max(self.forgotten_at.load(Ordering::Acquire));
+        let is_set_back = latest.saturating_sub(now) > SET_BACK_MILLIS;
+        (known_at != NEVER && !is_set_back).then(|| age.max(0))
     }
 }
 
