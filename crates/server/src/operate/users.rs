@@ -9,7 +9,7 @@ use munjigi_core::audit::Kind;
 use munjigi_core::id::UserId;
 use munjigi_store::page::{Listed, Page};
 use munjigi_store::users::{self, UserFilter, UserKey};
-use munjigi_store::{ReadTx, Tx, passwords, roles, sessions};
+use munjigi_store::{ReadTx, Tx, consents, passwords, roles, sessions};
 
 use super::settings::in_force;
 use super::{Done, OperateError, Operator, ending, not_found};
@@ -197,6 +197,8 @@ impl Operator {
             passwords::put(tx, &id, &hash, now)?;
             users::set_password_changed(tx, &id, now)?;
             mailed_link::revoke_for_good(tx, &id, now)?;
+            // Whoever had the account before may have let a client of their own in.
+            consents::delete_all(tx, &id)?;
             ending(tx, now)?.user(tx, &id)?;
             let user = found(users::find(tx, &id)?, &name)?;
             Ok(Done::Changed(user, event.clone()))

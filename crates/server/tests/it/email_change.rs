@@ -13,7 +13,9 @@ use serde_json::json;
 use crate::account_pages::{NEW_PASSWORD, SESSION};
 use crate::cast::subject;
 use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp};
-use crate::mailed_links::{alike, is_verified, mailbox, newest_link, opens, recover, ticket_of};
+use crate::mailed_links::{
+    alike, is_verified, mailbox, newest_link, opens, recover, set_password, ticket_of,
+};
 use crate::visitor::Visitor;
 
 const OTHER: &str = "minji@other.example";
@@ -491,4 +493,32 @@ async fn without_mail_no_address_is_changed_and_the_page_says_so() {
     ask(&minji, OTHER).await.expect(403);
     minji.send("/account/email/verify", &[("action", "verify")]).await.expect(403);
     assert!(minji.cookie(SESSION).is_some());
+}
+
+/// Whoever had the account before may have let a client of their own in.
+#[tokio::test]
+async fn a_password_that_was_set_without_the_old_one_takes_every_consent_back() {
+    for by_operator in [false, true] {
+        let database = Database::sqlite();
+        let app = TestApp::start_with(&database).await;
+        app.app.ensure_rsa_key().await.unwrap();
+        Visitor::of_owner(&app, JUN).await.connect().await;
+        let minji = Visitor::of_owner(&app, MINJI).await;
+        minji.connect().await;
+        app.advance(1);
+        if by_operator {
+            let operator = Operator::open(database.url().clone(), app.clock.clone()).await;
+            let password = Password::parse(NEW_PASSWORD.to_owned()).unwrap();
+            operator.unwrap().reset_password(MINJI.0, password).await.unwrap();
+        } else {
+            recover(&minji, MINJI.0).await.expect(200);
+            let link = newest_link(&app).await;
+            set_password(&minji, &link, NEW_PASSWORD).await.expect(200);
+        }
+        for (who, kept) in [((MINJI.0, NEW_PASSWORD), 0), (JUN, 1)] {
+            let owner = Visitor::of_owner(&app, who).await;
+            let copy = owner.send("/account/data/export", &[("action", "export")]).await;
+            assert_eq!(copy.expect(200).json()["consents"].as_array().unwrap().len(), kept);
+        }
+    }
 }

@@ -12,7 +12,8 @@ use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::Timestamp;
 use munjigi_store::outbox::Parcel;
 use munjigi_store::{
-    Audit, Committed, StoreError, Tx, links, outbox as sending, passwords, throttles, users,
+    Audit, Committed, StoreError, Tx, consents, links, outbox as sending, passwords, throttles,
+    users,
 };
 
 use crate::accounts::check_password;
@@ -268,6 +269,8 @@ impl Recovery {
         }
         // Whoever had the account before may have asked for these.
         mailed_link::revoke_open(tx, &user.id, self.now)?;
+        // … and have let a client of their own in, which would be let in again unasked.
+        consents::delete_all(tx, &user.id)?;
         let mut events = vec![self.changed.clone()];
         if user.email_verified_at.is_none() {
             // The link was sent to this address: who has it reads the mails there.
