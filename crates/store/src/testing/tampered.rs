@@ -88,17 +88,7 @@ fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
             tx.exec(move_to, params![seq.saturating_add(1), seq])?;
             tx.exec(move_to, params![-1, seq.saturating_add(1)])
         }
-        Tampering::TileChanged => {
-            let mut hashes = lowest(tx, seq)?;
-            let place = usize::try_from(seq.rem_euclid(256)).unwrap_or(0).saturating_mul(32);
-            if let Some(byte) = hashes.get_mut(place) {
-                *byte ^= 1;
-            }
-            tx.exec(
-                "UPDATE audit_tile SET hashes = $2 WHERE level = 0 AND place = $1",
-                params![seq / 256, hashes],
-            )
-        }
+        Tampering::TileChanged => change_tile(tx, seq),
         Tampering::TileDeleted => {
             tx.exec("DELETE FROM audit_tile WHERE level = 0 AND place = $1", params![seq / 256])
         }
@@ -106,14 +96,28 @@ fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
             "DELETE FROM audit_checkpoint WHERE size = (SELECT MAX(size) FROM audit_checkpoint)",
             params![],
         ),
-        Tampering::Restored => {
-            tx.exec("DELETE FROM audit_leaf", params![])?;
-            tx.exec("DELETE FROM audit_tile", params![])?;
-            tx.exec("DELETE FROM audit_checkpoint", params![])?;
-            tx.exec("UPDATE audit SET seq = NULL", params![])?;
-            tx.exec("DELETE FROM audit_log", params![])
-        }
+        Tampering::Restored => restore(tx),
     }
+}
+
+fn change_tile(tx: &mut Tx<'_>, seq: i64) -> Result<u64> {
+    let mut hashes = lowest(tx, seq)?;
+    let place = usize::try_from(seq.rem_euclid(256)).unwrap_or(0).saturating_mul(32);
+    if let Some(byte) = hashes.get_mut(place) {
+        *byte ^= 1;
+    }
+    tx.exec(
+        "UPDATE audit_tile SET hashes = $2 WHERE level = 0 AND place = $1",
+        params![seq / 256, hashes],
+    )
+}
+
+fn restore(tx: &mut Tx<'_>) -> Result<u64> {
+    tx.exec("DELETE FROM audit_leaf", params![])?;
+    tx.exec("DELETE FROM audit_tile", params![])?;
+    tx.exec("DELETE FROM audit_checkpoint", params![])?;
+    tx.exec("UPDATE audit SET seq = NULL", params![])?;
+    tx.exec("DELETE FROM audit_log", params![])
 }
 
 fn lowest(tx: &mut Tx<'_>, seq: i64) -> Result<Vec<u8>> {
