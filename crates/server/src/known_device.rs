@@ -1,7 +1,7 @@
 //! Devices that somebody has signed in with before ("device cookies", OWASP). Guesses from such a
-//! device are counted apart, so that nobody can keep a person out by guessing at their password from
-//! elsewhere (LG-07). The cookie proves nothing else: it opens no session, and no password is taken
-//! for right because of it.
+//! device are counted apart, so that nobody can keep a person out by guessing at their password
+//! from elsewhere (LG-07). The cookie proves nothing else: it opens no session, and no password is
+//! taken for right because of it.
 
 use std::convert::Infallible;
 

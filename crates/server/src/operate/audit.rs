@@ -323,8 +323,8 @@ impl Walk {
                     let what = "the event is not what its leaf was made of";
                     return Err(Finding::tampered(Some(seq), what));
                 }
-                // What is erased may be gone with its row, if it was its turn: see `gap`, which goes
-                // by the id that was signed.
+                // What is erased may be gone with its row, if it was its turn: see `gap`, which
+                // goes by the id that was signed.
                 None if leaf.salt.is_none() && names_its_event(leaf) => {}
                 None => return Err(Finding::incomplete(Some(seq), "the event is missing")),
             }

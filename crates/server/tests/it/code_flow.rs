@@ -148,8 +148,8 @@ async fn a_wrong_client_or_redirect_uri_gets_a_page_and_never_a_redirect() {
     }
 }
 
-/// RU-02 and RU-03 of the attack kit: other hosts that look like the registered one, and other paths
-/// that some parsers take for it.
+/// RU-02 and RU-03 of the attack kit: other hosts that look like the registered one, and other
+/// paths that some parsers take for it.
 #[tokio::test]
 async fn what_only_looks_like_the_registered_redirect_uri_gets_a_page() {
     let minji = start().await;

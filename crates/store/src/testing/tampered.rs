@@ -45,6 +45,17 @@ pub async fn tamper(store: &Store, what: Tampering, seq: i64) -> Result<u64> {
 const OTHERWISE: &str = "UPDATE audit SET outcome =
      CASE outcome WHEN 'refused' THEN 'succeeded' ELSE 'refused' END WHERE seq = $1";
 
+const LEAF_OTHERWISE: &str = "UPDATE audit_leaf SET entry = CASE
+     WHEN entry LIKE '%\"outcome\":\"refused\"%'
+     THEN REPLACE(entry, '\"outcome\":\"refused\"', '\"outcome\":\"succeeded\"')
+     ELSE REPLACE(entry, '\"outcome\":\"succeeded\"', '\"outcome\":\"refused\"') END
+     WHERE seq = $1";
+
+const INSERTED: &str = "INSERT INTO audit (id, at, kind, outcome, actor_kind, actor_id, subject,
+     client_id, address, request_id, detail, seq)
+     SELECT $2, 0, kind, outcome, actor_kind, actor_id, subject, client_id,
+     address, request_id, detail, seq FROM audit WHERE seq = $1";
+
 const SALTLESS: &str = "UPDATE audit_leaf SET salt = NULL WHERE seq = $1";
 
 fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
@@ -63,23 +74,10 @@ fn apply(tx: &mut Tx<'_>, what: Tampering, seq: i64) -> Result<u64> {
                 params![seq],
             )
         }
-        Tampering::EventInserted => tx.exec(
-            "INSERT INTO audit (id, at, kind, outcome, actor_kind, actor_id, subject, client_id,
-             address, request_id, detail, seq)
-             SELECT $2, 0, kind, outcome, actor_kind, actor_id, subject, client_id,
-             address, request_id, detail, seq FROM audit WHERE seq = $1",
-            params![seq, EventId::from_bytes([1; 16])],
-        ),
+        Tampering::EventInserted => tx.exec(INSERTED, params![seq, EventId::from_bytes([1; 16])]),
         Tampering::LeafChanged => {
             tx.exec(OTHERWISE, params![seq])?;
-            tx.exec(
-                "UPDATE audit_leaf SET entry = CASE
-                 WHEN entry LIKE '%\"outcome\":\"refused\"%'
-                 THEN REPLACE(entry, '\"outcome\":\"refused\"', '\"outcome\":\"succeeded\"')
-                 ELSE REPLACE(entry, '\"outcome\":\"succeeded\"', '\"outcome\":\"refused\"') END
-                 WHERE seq = $1",
-                params![seq],
-            )
+            tx.exec(LEAF_OTHERWISE, params![seq])
         }
         Tampering::LeafDeleted => tx.exec("DELETE FROM audit_leaf WHERE seq = $1", params![seq]),
         Tampering::LeavesSwapped => {
