@@ -362,11 +362,11 @@ struct Undoing {
     removed: Event,
 }
 
+/// The address that there is again, and whose tokens ended for it.
+type TakenBack = (String, Vec<Revocation>);
+
 impl Undoing {
-    fn write_in(
-        &self,
-        tx: &mut Tx<'_>,
-    ) -> Result<Committed<Option<(String, Vec<Revocation>)>>, StoreError> {
+    fn write_in(&self, tx: &mut Tx<'_>) -> Result<Committed<Option<TakenBack>>, StoreError> {
         let now = self.ending.now();
         let Some(FollowedLink { link, user }) = find_in(tx, &self.ticket, BACK, now)? else {
             return Ok(Committed::nothing(None));
