@@ -378,7 +378,7 @@ async fn a_strangers_token_tells_roles_by_their_scope_alone_and_no_permissions()
     let minji = crate::cast::subject(&app.sign_in(MINJI).await.access);
     let roles = json!({"roles": ["user", "clerk"]});
     let path = format!("/api/v1/admin/users/{minji}/roles");
-    app.call(http::Method::PUT, &path, &admin, roles).await.expect(200);
+    app.call(Method::PUT, &path, &admin, roles).await.expect(200);
     let own = claims(&app.sign_in(MINJI).await.access);
     assert_eq!(own["permissions"], json!(["users:read"]), "a client that was made here");
     for (scope, roles) in [("openid", json!([])), ("openid roles", json!(["clerk", "user"]))] {
@@ -408,7 +408,7 @@ async fn a_click_allows_what_was_shown_and_not_what_the_client_says_meanwhile() 
 
     let mut wider = with("scope", json!("openid email roles"));
     wider["client_id"] = json!(client.id());
-    app.call(http::Method::PUT, &client.path, &client.token, wider).await.expect(200);
+    app.call(Method::PUT, &client.path, &client.token, wider).await.expect(200);
 
     let fields = [("action", "allow"), ("shown", shown.as_str())];
     let again = visitor.send_from("same-origin", &page, &fields).await.expect(200);
