@@ -582,7 +582,8 @@ async fn only_a_persons_own_access_token_for_this_server_opens_an_account() {
 }
 
 /// `architecture.md`, Passwords and load: what cannot be hashed in time is put off, for accounts
-/// that do not exist as well, and nothing else waits for it.
+/// that do not exist as well, and nothing else waits for it. LG-02 of the attack kit, by its cause:
+/// where everybody costs a hash, no time tells who exists.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_ins_beyond_what_can_be_hashed_are_put_off_alike() {
     let app = TestApp::start().await;
