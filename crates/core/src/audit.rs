@@ -111,6 +111,8 @@ kinds! {
     DeviceDenied = "device_denied",
     /// A device code came from another client, or a second time.
     DeviceCodeRefused = "device_code_refused",
+    /// A proof that somebody has a key came a second time: a copy exists (RFC 9449 §11.1).
+    DpopProofReused = "dpop_proof_reused",
     /// A person typed a code that no device shows to them.
     UserCodeRefused = "user_code_refused",
     /// A person allowed a client what it asked for.

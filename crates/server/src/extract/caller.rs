@@ -3,6 +3,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::request::Parts;
 use munjigi_core::access::{Caller, Decision, Object, authorize};
 use munjigi_core::account::user::User;
@@ -12,13 +13,14 @@ use munjigi_core::oauth::client::{GrantType, Party};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::time::Timestamp;
 use munjigi_store::{ReadTx, StoreError, grants};
-use munjigi_verify::{Anyone, Refused};
+use munjigi_verify::{Anyone, Refusal, Refused};
 
 use crate::app::App;
 use crate::attempts::record;
 use crate::builtin::ADMIN_SCOPE;
-use crate::context::Context;
-use crate::extract::dpop;
+use crate::context::{Context, Needed};
+use crate::extract::dpop::{self, USED_BEFORE};
+use crate::failure::Failure;
 use crate::reply::problem::{Problem, Undone};
 
 /// One sentence for every way in which a genuine token can be over.
@@ -65,11 +67,26 @@ impl FromRequestParts<App> for Anybody {
     type Rejection = Rejected;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Rejected> {
-        let caller = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await?;
+        let context = Context::from_request_parts(parts, app).await?;
+        let again = || context.event(Kind::DpopProofReused, Actor::Anonymous);
+        let found = munjigi_verify::Caller::<Anyone>::from_request_parts(parts, app).await;
+        if let Err(refused) = &found
+            && *refused.refusal() == Refusal::ProofReplayed
+        {
+            // This very node has seen it before.
+            let again = again().map_err(Problem::from)?.refused(USED_BEFORE);
+            record(app, again).await.map_err(Problem::from)?;
+        }
+        let caller = found?;
         if caller.jkt().is_some() {
-            let spent = dpop::spend_at_api(app, parts).await.map_err(Problem::from)?;
+            let again = again().map_err(Problem::from)?.refused(USED_BEFORE);
+            let again = match bearer(&caller)? {
+                Some(person) => again.subject(person.user_id),
+                None => again,
+            };
+            let spent = dpop::spend_at_api(app, parts, again).await.map_err(Problem::from)?;
             if !spent {
-                return Err(Problem::unauthorized("the DPoP proof was used before").into());
+                return Err(Problem::unauthorized(USED_BEFORE).into());
             }
         }
         Ok(Self(caller))
@@ -150,6 +167,7 @@ impl FromRequestParts<App> for Admin {
             let detail = "the token lacks the scope `admin`, which a role has to carry";
             return Err(admin.refused(app, Problem::forbidden(detail)).await.into());
         }
+        admin.enter(app, parts.extensions.get::<Needed>().copied()).await?;
         Ok(admin)
     }
 }
@@ -211,6 +229,26 @@ pub fn over() -> Problem {
 }
 
 impl Admin {
+    /// The door: whoever may not do what the route is for learns nothing of what is behind it, not
+    /// even whether their body is well formed. The permission is read once more in the transaction
+    /// in which it is used.
+    async fn enter(&self, app: &App, needed: Option<Needed>) -> Result<(), Problem> {
+        let Some(Needed(permission)) = needed else {
+            return Err(Failure::Damaged("a route that declares no permission").into());
+        };
+        let (app_in, admin) = (app.clone(), self.clone());
+        let checked = app.store.read(move |tx| {
+            admin.check(&app_in, tx, permission, Object::Collection)?;
+            Ok::<_, Undone>(())
+        });
+        match checked.await.map_err(Problem::from) {
+            Err(problem) if problem.status == StatusCode::FORBIDDEN => {
+                Err(self.refused(app, problem).await)
+            }
+            checked => checked,
+        }
+    }
+
     /// Who it is, for the audit trail.
     pub fn actor(&self) -> Actor {
         match &self.who {

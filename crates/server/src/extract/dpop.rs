@@ -5,6 +5,8 @@ use axum::extract::FromRequestParts;
 use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
+use munjigi_core::audit::{Actor, Event, Kind as EventKind};
+use munjigi_core::id::ClientId;
 use munjigi_core::oauth::dpop::{check_nonce, nonce, refusal, seen_once};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::time::Timestamp;
@@ -45,15 +47,23 @@ impl DpopProof {
         self.0.as_ref().map(Proof::jkt)
     }
 
-    /// Uses it up, and tells the thumbprint of its key.
+    /// Uses it up, and tells the thumbprint of its key. The client has proved who it is, as far as
+    /// it can.
     ///
     /// # Errors
     /// `invalid_dpop_proof` when it came before, to whichever node (RFC 9449 §11.1).
-    pub async fn spend(&self, app: &App) -> Result<Option<String>, OAuthError> {
+    pub async fn spend(
+        &self,
+        app: &App,
+        context: &Context,
+        client: &ClientId,
+    ) -> Result<Option<String>, OAuthError> {
         let Some(proof) = &self.0 else { return Ok(None) };
-        match spend(app, proof).await? {
+        let event = context.event(EventKind::DpopProofReused, Actor::Client(client.clone()))?;
+        let event = event.client(client.clone()).refused(USED_BEFORE);
+        match spend(app, proof, event).await? {
             true => Ok(Some(proof.jkt().to_owned())),
-            false => Err(refuse("the DPoP proof was used before").into()),
+            false => Err(refuse(USED_BEFORE).into()),
         }
     }
 
@@ -65,6 +75,9 @@ impl DpopProof {
         response
     }
 }
+
+/// Why a proof that comes again is refused.
+pub const USED_BEFORE: &str = "the DPoP proof was used before";
 
 const fn refuse(why: &'static str) -> OAuthRefusal {
     OAuthRefusal::new(ErrorCode::InvalidDpopProof, why)
@@ -97,22 +110,28 @@ fn our_nonce(app: &App, now: Timestamp) -> Option<HeaderValue> {
     HeaderValue::from_str(&nonce(&app.snapshot().keys.derive(NONCES), now)).ok()
 }
 
-/// Uses a proof up; false when it was before.
-async fn spend(app: &App, proof: &Proof) -> Result<bool, Failure> {
+/// Uses a proof up; false when it was before, which the trail is told as `again`.
+async fn spend(app: &App, proof: &Proof, again: Event) -> Result<bool, Failure> {
     let (key, until) = seen_once(proof);
+    let again = again.with("jkt", proof.jkt());
     let is_first = app.store.write(move |tx| {
         let is_first = replays::spend_once(tx, Kind::DpopProof, &key, until)?;
-        Ok::<_, StoreError>(Committed::new(is_first, Audit::Routine("a DPoP proof is spent")))
+        let audit = match is_first {
+            true => Audit::Routine("a DPoP proof is spent"),
+            false => Audit::Record(Box::new(again.clone())),
+        };
+        Ok::<_, StoreError>(Committed::new(is_first, audit))
     });
     Ok(is_first.await?)
 }
 
 /// Uses up the proof of a request to an API of this server, which the verifier has checked, and
-/// remembers on this node alone; false when another node has seen it.
-pub async fn spend_at_api(app: &App, parts: &Parts) -> Result<bool, Failure> {
+/// remembers on this node alone; false when another node has seen it, which the trail is told as
+/// `again`.
+pub async fn spend_at_api(app: &App, parts: &Parts, again: Event) -> Result<bool, Failure> {
     let line = parts.headers.get(DPOP).and_then(|line| line.to_str().ok());
     match line.and_then(|text| Proof::parse(text).ok()) {
-        Some(proof) => spend(app, &proof).await,
+        Some(proof) => spend(app, &proof, again).await,
         None => Ok(false),
     }
 }

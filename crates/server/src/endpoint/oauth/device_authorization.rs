@@ -148,7 +148,9 @@ async fn write(app: &App, device: DeviceAuthorization, event: Event) -> Result<A
     let written = app.store.write(move |tx| {
         let now = device.created_at;
         if let Attempt::Wait { until } = draw.look(tx, now)? {
-            return Ok::<_, StoreError>(Committed::nothing(Asked::Wait(until)));
+            let refused = event.clone().refused("too many requests from this address");
+            let audit = Audit::Record(Box::new(refused));
+            return Ok::<_, StoreError>(Committed::new(Asked::Wait(until), audit));
         }
         draw.count(tx, now)?;
         devices::insert(tx, &device)?;

@@ -59,7 +59,7 @@ pub async fn par(
 
     let parameters = asked(said, &client, proof.jkt())?;
     check(&app, &client, &parameters)?;
-    let jkt = proof.spend(&app).await?;
+    let jkt = proof.spend(&app, &context, &client.id).await?;
     documents::keep(&app, &context, &client, Some(registration::draw(&app, &context))).await?;
     let reference = Reference::new(ReferenceKind::PushedRequest, random::bytes()?);
     let pushed = PushedRequest {

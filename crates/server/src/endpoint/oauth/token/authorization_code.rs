@@ -223,12 +223,16 @@ fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, Sto
         }
         Redeemed::Burn(reason) => {
             codes::spend(tx, &code.user_id, &code.id, *now)?;
-            let event = events.burnt.clone().refused(reason);
-            let outcome = Outcome::Ended(None, reason);
-            Ok(Committed::new(outcome, Audit::Record(Box::new(event))))
+            Ok(refuse_aloud(events, reason))
         }
-        Redeemed::Refuse(reason) => refuse(reason),
+        Redeemed::Refuse(reason) => Ok(refuse_aloud(events, reason)),
     }
+}
+
+/// Somebody has the right code and gets nothing for it: the trail is told.
+fn refuse_aloud(events: &Events, reason: &'static str) -> Committed<Outcome> {
+    let event = events.burnt.clone().refused(reason);
+    Committed::new(Outcome::Ended(None, reason), Audit::Record(Box::new(event)))
 }
 
 /// The code is good: its grant begins.
@@ -237,16 +241,15 @@ fn grant(
     spending: &Spending,
     code: Code,
 ) -> Result<Committed<Outcome>, StoreError> {
-    let Spending { now, lives, .. } = spending;
-    let refuse = |reason| Ok(Committed::nothing(Outcome::Refuse(invalid_grant(reason))));
+    let Spending { now, lives, events, .. } = spending;
     let session = sessions::find(tx, &code.user_id, &code.session_id)?;
     let user = users::find(tx, &code.user_id)?;
     // The session may expire by itself: the code was issued while it lived.
     let Some(session) = session.filter(|session| session.ended_at.is_none()) else {
-        return refuse("the session has ended");
+        return Ok(refuse_aloud(events, "the session has ended"));
     };
     let Some(user) = user.filter(|user| user.is_open()) else {
-        return refuse("the code was revoked");
+        return Ok(refuse_aloud(events, "the code was revoked"));
     };
     if !codes::spend(tx, &code.user_id, &code.id, *now)? {
         // Somebody else was first; the transaction is run again and sees it.
@@ -272,7 +275,7 @@ fn grant(
         dpop_jkt: spending.jkt.clone(),
     };
     grants::insert(tx, &grant)?;
-    let event = spending.events.issued.clone();
+    let event = events.issued.clone();
     let event = event.with("sid", grant.session_id).with("gid", grant.id);
     let granted = Granted { code, grant, user, session };
     let outcome = Outcome::With(Box::new(granted));

@@ -197,15 +197,14 @@ fn grant(
     (user_id, session_id): (UserId, SessionId),
 ) -> Result<Committed<Outcome>, StoreError> {
     let Polling { now, snapshot, .. } = polling;
-    let gone = |why| refuse(OAuthRefusal::new(ErrorCode::InvalidGrant, why));
     let session = sessions::find(tx, &user_id, &session_id)?;
     let user = users::find(tx, &user_id)?;
     // The session may expire by itself: the device was let in while it lived.
     let Some(session) = session.filter(|session| session.ended_at.is_none()) else {
-        return gone("the session has ended");
+        return refuse_aloud(polling, &device, "the session has ended");
     };
     let Some(user) = user.filter(User::is_open) else {
-        return gone("the device code was revoked");
+        return refuse_aloud(polling, &device, "the device code was revoked");
     };
     if !devices::spend(tx, &device.hash, *now)? {
         // Another poll was quicker; the transaction is run again and sees it.

@@ -119,7 +119,7 @@ pub async fn token(
     let now = context.now;
     // RFC 9449 §5: of which key it has to be, a refresh says itself.
     Possession::of_client(&client).admits(proof.jkt())?;
-    let jkt = proof.spend(&app).await?;
+    let jkt = proof.spend(&app, &context, &client.id).await?;
     let response = match request {
         TokenRequest::Password { login, password, asked } => {
             let presented = password::Presented { login, password, asked, user_agent, jkt };
