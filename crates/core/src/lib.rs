@@ -9,3 +9,6 @@ pub mod oauth;
 pub mod oidc;
 pub mod secret;
 pub mod time;
+
+#[doc(hidden)]
+pub use munjigi_token::planted;

@@ -157,6 +157,14 @@ pub fn count_unnumbered(tx: &mut ReadTx<'_>) -> Result<i64> {
     row.map_or(Ok(0), |row| row.at(0))
 }
 
+/// When the oldest event happened that has no place in the tree yet.
+pub fn oldest_unnumbered(tx: &mut ReadTx<'_>) -> Result<Option<Timestamp>> {
+    // Ids are made of times, and there is an index of those that have no place.
+    let row =
+        tx.find_row("SELECT at FROM audit WHERE seq IS NULL ORDER BY id LIMIT 1", params![])?;
+    row.map(|row| row.at(0)).transpose()
+}
+
 /// Writes what the tree has grown by; false, and nothing is written, when it is not where it was
 /// any more.
 pub fn grow(tx: &mut Tx<'_>, growth: &Growth) -> Result<bool> {
@@ -172,6 +180,12 @@ pub fn grow(tx: &mut Tx<'_>, growth: &Growth) -> Result<bool> {
     }
     // Whoever moved the size has these places for itself.
     for leaf in leaves {
+        munjigi_core::planted!(
+            "sequencer_skips_a_leaf",
+            if leaf.seq % 3 == 2 {
+                continue;
+            }
+        );
         tx.push(
             "INSERT INTO audit_leaf (seq, event_id, entry, salt) VALUES ($1, $2, $3, $4)",
             params![leaf.seq, leaf.event_id, leaf.entry, leaf.salt],

@@ -59,6 +59,7 @@ pub fn spend(tx: &mut Tx<'_>, user_id: &UserId, id: &CodeId, now: Timestamp) -> 
         "UPDATE code SET spent_at = $3 WHERE user_id = $1 AND id = $2 AND spent_at IS NULL",
         params![user_id, id, now],
     )?;
+    munjigi_core::planted!("code_spent_twice", return Ok(true));
     Ok(changed > 0)
 }
 

@@ -140,6 +140,7 @@ pub fn spend(tx: &mut Tx<'_>, hash: &[u8; 32], now: Timestamp) -> Result<bool> {
          WHERE hash = $1 AND approved_at IS NOT NULL AND spent_at IS NULL",
         params![hash, now],
     )?;
+    munjigi_core::planted!("device_code_spent_twice", return Ok(true));
     Ok(changed > 0)
 }
 

@@ -72,6 +72,7 @@ pub fn spend(tx: &mut Tx<'_>, user_id: &UserId, id: &LinkId, now: Timestamp) -> 
         "UPDATE link SET spent_at = $3 WHERE user_id = $1 AND id = $2 AND spent_at IS NULL",
         params![user_id, id, now],
     )?;
+    munjigi_core::planted!("mailed_link_spent_twice", return Ok(true));
     Ok(changed > 0)
 }
 

@@ -44,6 +44,7 @@ pub fn spend(tx: &mut Tx<'_>, hash: &[u8; 32], now: Timestamp) -> Result<bool> {
         "UPDATE pushed_request SET spent_at = $2 WHERE hash = $1 AND spent_at IS NULL",
         params![hash, now],
     )?;
+    munjigi_core::planted!("pushed_request_spent_twice", return Ok(true));
     Ok(changed > 0)
 }
 

@@ -32,6 +32,7 @@ pub enum Typ {
 impl Typ {
     /// Whether a header with this `typ` is of the kind.
     pub fn admits(&self, typ: Option<&str>) -> bool {
+        crate::planted!("typ_unchecked", return true);
         match (self, typ) {
             (Self::AccessToken, Some(typ)) => is_same_type(typ, "at+jwt"),
             (Self::Jwt, Some(typ)) => is_same_type(typ, "JWT"),
@@ -73,6 +74,7 @@ impl Claims {
     }
 
     fn check_issuer(&self, expected: &Expectation) -> Result<(), Error> {
+        crate::planted!("issuer_unchecked", return Ok(()));
         let iss = self.iss.as_ref().ok_or(Error::ClaimMissing { claim: "iss" })?;
         // RFC 8725 §3.8: the same string, not a similar URL.
         if *iss == expected.issuer { Ok(()) } else { Err(Error::WrongIssuer) }
@@ -82,6 +84,7 @@ impl Claims {
         if self.aud.is_empty() {
             return Err(Error::ClaimMissing { claim: "aud" });
         }
+        crate::planted!("audience_unchecked", return Ok(()));
         // RFC 7519 §4.1.3: whoever is not named refuses.
         let is_named = self.aud.iter().any(|one| expected.audience.contains(one));
         if is_named { Ok(()) } else { Err(Error::WrongAudience) }
@@ -91,6 +94,7 @@ impl Claims {
         let leeway = expected.leeway.max(0);
         let (earliest, latest) =
             (expected.now.saturating_sub(leeway), expected.now.saturating_add(leeway));
+        crate::planted!("expiry_unchecked", return Ok(()));
         // RFC 7519 §4.1.4: on or after `exp` a token is not accepted.
         if self.exp.ok_or(Error::ClaimMissing { claim: "exp" })? <= earliest {
             return Err(Error::Expired);

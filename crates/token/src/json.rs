@@ -115,7 +115,7 @@ impl<'t> Reader<'t> {
             match R::field(&name) {
                 Some((index, field)) => {
                     let bit = 1_u32.checked_shl(index).unwrap_or(0);
-                    if seen & bit != 0 {
+                    if crate::planted!("repeated_claim_taken" => false, seen & bit != 0) {
                         return Err(Error::DuplicateMember);
                     }
                     seen |= bit;

@@ -203,6 +203,7 @@ impl Serialize for Jwk {
                 put("x", &base64url::encode(x))?;
             }
         }
+        crate::planted!("jwks_private_member", put("d", "AA")?);
         put("use", "sig")?;
         put("alg", self.algorithm.as_str())?;
         if let Some(kid) = &self.kid {

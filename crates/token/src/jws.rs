@@ -177,7 +177,8 @@ impl Header {
         let alg = members.alg.ok_or(Error::Malformed)??;
         // RFC 7515 §4.1.11: what is critical has to be understood, and nothing is understood here.
         // RFC 7797 §7: `b64` changes what is signed, whether or not it is named as critical.
-        if members.rest.contains_key("crit") || members.rest.contains_key("b64") {
+        let is_strange = ["crit", "b64"].iter().any(|name| members.rest.contains_key(*name));
+        if crate::planted!("crit_ignored" => false, is_strange) {
             return Err(Error::CritUnsupported);
         }
         Ok(Self { alg, kid: members.kid, typ: members.typ, cty: members.cty })

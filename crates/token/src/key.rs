@@ -333,6 +333,7 @@ impl VerifyingKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
+        crate::planted!("signature_unchecked", return Ok(()));
         // RFC 8725 §3.1: the key says what it is for; the token may only agree.
         if !self.0.algorithm.is_same_as(algorithm) {
             return Err(Error::KeyMismatch);

@@ -39,6 +39,8 @@ mod jwk;
 mod jws;
 mod key;
 mod key_set;
+#[doc(hidden)]
+pub mod planted;
 #[cfg(test)]
 #[path = "../tests/it/outside.rs"]
 #[expect(clippy::disallowed_methods, reason = "tests: what is not there fails where CI is set")]

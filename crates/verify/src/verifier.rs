@@ -263,6 +263,7 @@ impl Verifier {
             return None;
         }
         self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
+        munjigi_token::planted!("revoked_but_remembered", return Some(Ok(remembered.principal)));
         let outcome = self.still_holds(remembered.principal, now);
         // A token of which it is not known whether it was revoked may turn out to be good.
         if outcome.as_ref().is_err_and(|refusal| !refusal.is_passing()) {
@@ -283,6 +284,7 @@ impl Verifier {
 
     fn parse<'t>(&self, token: &'t str) -> Result<Unverified<'t>, Refusal> {
         let unverified = Unverified::parse(token)?;
+        munjigi_token::planted!("any_algorithm", return Ok(unverified));
         // RFC 8725 §3.1: the verifier says which algorithms there are, never the token.
         if !self.0.algorithms.contains(&unverified.header().alg) {
             return Err(Error::UnsupportedAlg.into());

@@ -105,6 +105,10 @@ impl Code {
 
     /// What does not fit. PK-04 of the attack kit: a code in the wrong hands gets no second try.
     fn misuse(&self, redemption: &Redemption<'_>) -> Option<&'static str> {
+        munjigi_token::planted!(
+            "code_in_any_hands",
+            return self.misfit_of_verifier(redemption.verifier)
+        );
         // RFC 6749 §4.1.3: the code was issued to the client that was authenticated, or, if it is
         // public, to the `client_id` of the request.
         if self.client_id != *redemption.client_id {
@@ -128,6 +132,7 @@ impl Code {
     }
 
     fn misfit_of_verifier(&self, verifier: Option<&str>) -> Option<&'static str> {
+        munjigi_token::planted!("pkce_skipped", return None);
         match (&self.challenge, verifier) {
             (None, None) => None,
             // RFC 9700 §4.8.2: a verifier without a challenge means that somebody took the

@@ -133,6 +133,7 @@ impl Grant {
         if is_last && (in_window || !around.client.is_public()) {
             return Presented::ReplayOfLast;
         }
+        munjigi_token::planted!("theft_overlooked", return Presented::ReplayOfLast);
         // RFC 9700 §4.14.2: a second use of a rotated token means that a copy exists.
         Presented::Stolen
     }
@@ -142,7 +143,8 @@ impl Grant {
         if now >= self.expires_at || now >= self.idle_expires_at {
             return Some("refresh token has expired");
         }
-        if standing.user_disabled_at.is_some() {
+        let is_disabled = standing.user_disabled_at.is_some();
+        if munjigi_token::planted!("disabled_user_refreshes" => false, is_disabled) {
             return Some("refresh token was revoked");
         }
         if standing.session_ended_at.is_some() {

@@ -108,6 +108,10 @@ impl<'a> SignOut<'a> {
 
     /// RP-Initiated Logout §3: exactly one that was registered, compared as text.
     fn onward(&self) -> Onward<'a> {
+        munjigi_token::planted!(
+            "post_logout_open_redirect",
+            return self.redirect_uri.map_or(Onward::Page, Onward::Client)
+        );
         match self.redirect_uri {
             Some(uri) if self.registered.iter().any(|registered| registered == uri) => {
                 Onward::Client(uri)

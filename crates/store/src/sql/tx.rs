@@ -145,6 +145,7 @@ impl<'session> Tx<'session> {
     /// travels with the commit, which it turns into a rollback if it lost. The closure is run again
     /// then, just the same.
     pub fn push_one(&mut self, sql: &'static str, params: Vec<Value>) -> Result<()> {
+        munjigi_core::planted!("row_count_ignored", return self.push(sql, params));
         self.0.still_good()?;
         let pushed = self.0.session.push_one(sql, params);
         self.0.note(pushed)?;

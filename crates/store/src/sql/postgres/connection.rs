@@ -142,6 +142,18 @@ impl Connection {
         Ok(last)
     }
 
+    /// Asks something of the executor's own, without parameters.
+    pub(super) fn simple(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>, StoreError> {
+        let Self { runtime, client, .. } = self;
+        let asked = runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, client.simple_query(sql)).await });
+        let answers = asked.map_err(|_| silent()).and_then(|it| it.map_err(|it| explain(&it)));
+        answers.map_err(|failure| match failure {
+            Failure::Statement(error) => error,
+            Failure::Lost(reason) => StoreError::Unavailable(reason),
+        })
+    }
+
     /// Runs statements as one text, for migrations.
     pub(super) fn batch(&mut self, sql: &str) -> Result<(), Failure> {
         let Self { runtime, client, .. } = self;
@@ -181,7 +193,8 @@ fn check_settings(settings: Option<&SimpleQueryRow>) -> Result<(), StoreError> {
     if setting(1) == Some("off") {
         return refused("runs with fsync=off: a crash would lose what was confirmed");
     }
-    if setting(2) == Some("off") {
+    let is_lax = setting(2) == Some("off");
+    if munjigi_core::planted!("postgres_asynchronous_commit" => false, is_lax) {
         return refused("runs with synchronous_commit=off: a crash would undo what was confirmed");
     }
     if setting(3) == Some("t") {

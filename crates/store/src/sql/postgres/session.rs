@@ -139,7 +139,9 @@ impl<'connection> PostgresSession<'connection> {
         if !std::mem::replace(&mut self.begun, true) {
             requests.push(Request::Control(match self.access {
                 Access::Read => "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
-                Access::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+                Access::Write => munjigi_core::planted!("postgres_read_committed" =>
+                    "BEGIN ISOLATION LEVEL READ COMMITTED",
+                    "BEGIN ISOLATION LEVEL SERIALIZABLE"),
             }));
         }
         requests.append(&mut self.pushed);

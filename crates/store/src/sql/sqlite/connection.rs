@@ -30,7 +30,8 @@ pub(super) fn open_file(path: &Path) -> Result<Connection, StoreError> {
         )));
     }
     // A commit is told to its caller, so it has to survive a power loss: WAL with NORMAL does not.
-    set(&connection, "synchronous", 2)?;
+    let synchronous = munjigi_core::planted!("sqlite_synchronous_normal" => 1, 2);
+    set(&connection, "synchronous", synchronous)?;
     set(&connection, "fullfsync", 1)?;
     set(&connection, "wal_autocheckpoint", 4_000)?;
     set(&connection, "journal_size_limit", 64 * 1_024 * 1_024)?;
