@@ -11,6 +11,26 @@ pub fn reference_version(tx: &mut ReadTx<'_>) -> Result<i64> {
     row.ok_or_else(missing)?.at(0)
 }
 
+/// What other nodes may have moved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Versions {
+    /// As [`reference_version`].
+    pub reference: i64,
+    /// The last place that was given in the revocation feed.
+    pub revocation: i64,
+}
+
+/// Both at once: one statement, for those who look before every token.
+pub fn versions(tx: &mut ReadTx<'_>) -> Result<Versions> {
+    let row = tx.find_row(
+        "SELECT r.value, f.value FROM counter r, counter f
+         WHERE r.name = 'reference' AND f.name = 'revocation'",
+        params![],
+    )?;
+    let mut row = row.ok_or_else(missing)?;
+    Ok(Versions { reference: row.take(0)?, revocation: row.take(1)? })
+}
+
 /// Moves the version of the reference data on, and returns it. Only for changes to reference data
 /// that no function of this crate makes.
 pub fn bump_reference(tx: &mut Tx<'_>) -> Result<i64> {

@@ -13,6 +13,7 @@ mod sql;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub mod api_secrets;
 pub mod apis;
 pub mod audit;
 pub mod audit_log;
@@ -21,6 +22,7 @@ pub mod codes;
 pub mod consents;
 pub mod counters;
 pub mod devices;
+pub mod epochs;
 pub mod grants;
 pub mod keys;
 pub mod links;
@@ -38,6 +40,6 @@ pub mod throttles;
 pub mod users;
 
 pub use sql::{
-    Audit, Committed, DatabaseUrl, DatabaseUrlError, FromValue, ReadTx, Result, Row, Statistics,
-    Store, StoreError, StoreOptions, ToValue, Tx, Value,
+    Audit, Beside, Committed, DatabaseUrl, DatabaseUrlError, FromValue, Kinship, ReadTx, Result,
+    Row, Standing, Statistics, Store, StoreError, StoreOptions, ToValue, Tx, Value, kinship,
 };

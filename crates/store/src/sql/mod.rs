@@ -8,6 +8,7 @@ mod options;
 mod postgres;
 mod queue;
 mod sqlite;
+mod standing;
 mod statistics;
 mod store;
 mod tx;
@@ -20,6 +21,8 @@ pub(crate) use postgres::{run_batch, run_migrations};
 
 pub use error::{Result, StoreError};
 pub use options::{DatabaseUrl, DatabaseUrlError, StoreOptions};
+pub use sqlite::Beside;
+pub use standing::{Kinship, Standing, kinship};
 pub use statistics::Statistics;
 pub use store::Store;
 pub use tx::{Audit, Committed, ReadTx, Tx};

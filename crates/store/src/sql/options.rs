@@ -70,12 +70,15 @@ pub struct StoreOptions {
     /// How many closures may wait; one more is told [`Overloaded`](super::StoreError::Overloaded)
     /// at once (default 1,024).
     pub queue_size: usize,
+    /// PostgreSQL: keeps away from rows that turn out to stand in another database than their epoch
+    /// began in, until that is settled ([`Store::settle`](super::Store::settle)): for servers.
+    pub is_guarded: bool,
 }
 
 impl StoreOptions {
     /// The defaults for a database.
     pub const fn new(database: DatabaseUrl, now: Timestamp) -> Self {
-        Self { database, now, pool_size: 16, queue_size: 1_024 }
+        Self { database, now, pool_size: 16, queue_size: 1_024, is_guarded: false }
     }
 }
 

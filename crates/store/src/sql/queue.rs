@@ -72,6 +72,11 @@ impl<T> Queue<T> {
         into.extend(state.waiting.drain(..taken));
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Takes nothing more; what waits is still handed out.
     pub(super) fn close(&self) {
         self.lock().closed = true;

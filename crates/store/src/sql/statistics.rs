@@ -24,6 +24,10 @@ pub struct Statistics {
     pub rejected: u64,
     /// SQLite: the largest number of closures that one commit carried.
     pub largest_batch: u64,
+    /// Closures whose changes were committed: divided by `commits`, what one commit carries.
+    pub committed: u64,
+    /// Closures that wait for their turn at this moment.
+    pub waiting: u64,
 }
 
 #[derive(Debug, Default)]
@@ -35,10 +39,11 @@ pub(super) struct Counters {
     pub(super) slow: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) largest_batch: AtomicU64,
+    pub(super) committed: AtomicU64,
 }
 
 impl Counters {
-    pub(super) fn read(&self) -> Statistics {
+    pub(super) fn read(&self, waiting: usize) -> Statistics {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Statistics {
             writes: read(&self.writes),
@@ -48,6 +53,8 @@ impl Counters {
             slow: read(&self.slow),
             rejected: read(&self.rejected),
             largest_batch: read(&self.largest_batch),
+            committed: read(&self.committed),
+            waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The store as its callers see it: two verbs, `write` and `read`.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -10,11 +11,15 @@ use super::faults::Faults;
 use super::job::{Job, Read, Write};
 use super::options::{DatabaseUrl, StoreOptions};
 use super::queue::{Queue, Refused};
-use super::sqlite::Readers;
+use super::sqlite::{Beside, Readers};
+use super::standing::Standing;
 use super::statistics::{Counters, Statistics, add};
 use super::tx::{Committed, ReadTx, Tx};
 use super::{postgres, sqlite};
 use crate::migrate::Migration;
+
+/// The identity of a file that nothing stands beside.
+const NO_FILE: &str = "file:";
 
 /// The database, SQLite or PostgreSQL alike. A clone is the same store.
 #[derive(Clone)]
@@ -26,6 +31,17 @@ pub(super) struct Opened {
     pub(super) threads: Vec<JoinHandle<()>>,
     pub(super) readers: Option<Readers>,
     pub(super) backend: &'static str,
+    pub(super) door: Door,
+}
+
+/// How what the rows stand in is asked, and rows are reached that nobody else may reach yet.
+pub(super) enum Door {
+    /// Gone with the process: there is nothing to ask.
+    Memory,
+    /// What stands beside the file tells.
+    File(PathBuf),
+    /// The server tells.
+    Server(Arc<postgres::Unguarded>),
 }
 
 struct Inner {
@@ -35,6 +51,7 @@ struct Inner {
     backend: &'static str,
     counters: Arc<Counters>,
     faults: Faults,
+    door: Door,
 }
 
 impl Store {
@@ -61,12 +78,13 @@ impl Store {
             }
             DatabaseUrl::SqliteMemory => sqlite::open_memory(&options, &migrations, &shared),
         });
-        let Opened { queue, threads, readers, backend } = opening
+        let Opened { queue, threads, readers, backend, door } = opening
             .await
             .map_err(|_| StoreError::Internal("opening the database was given up".to_owned()))??;
         let threads = Mutex::new(threads);
         let faults = Faults::default();
-        Ok(Self(Arc::new(Inner { queue, threads, readers, backend, counters, faults })))
+        let inner = Inner { queue, threads, readers, backend, counters, faults, door };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Runs a closure as one serializable transaction and commits what it changed.
@@ -116,6 +134,57 @@ impl Store {
         outcome
     }
 
+    /// The same as [`write`](Self::write) for what settles the epoch of the rows: it reaches them
+    /// before anything else may.
+    pub async fn settle<T, E>(
+        &self,
+        closure: impl Fn(&mut Tx<'_>) -> Result<Committed<T>, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let Door::Server(unguarded) = &self.0.door else { return self.write(closure).await };
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Write::new(closure, reply, self.0.faults.clone()));
+        let unguarded = Arc::clone(unguarded);
+        drop(tokio::task::spawn_blocking(move || unguarded.run(job)).await);
+        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+    }
+
+    /// Which database this is; nothing where that cannot be told.
+    pub async fn standing(&self) -> Result<Option<Standing>, StoreError> {
+        match &self.0.door {
+            Door::Memory => Ok(None),
+            Door::File(path) => {
+                let beside = sqlite::remembered(path);
+                let identity = beside.map_or_else(|| NO_FILE.to_owned(), |it| it.identity);
+                Ok(Some(Standing { identity, is_synchronous: false }))
+            }
+            Door::Server(unguarded) => {
+                let unguarded = Arc::clone(unguarded);
+                let asked = tokio::task::spawn_blocking(move || unguarded.standing()).await;
+                asked.unwrap_or_else(|_| Err(stopped()))
+            }
+        }
+    }
+
+    /// What is known of the rows outside of the database; nothing where nothing is kept there.
+    pub fn remembered(&self) -> Option<Beside> {
+        match &self.0.door {
+            Door::File(path) => sqlite::remembered(path),
+            Door::Memory | Door::Server(_) => None,
+        }
+    }
+
+    /// Keeps it, where there is a place for it. It must be in the rows already.
+    pub async fn remember(&self, beside: Beside) -> Result<(), StoreError> {
+        let Door::File(path) = &self.0.door else { return Ok(()) };
+        let path = path.clone();
+        let written = tokio::task::spawn_blocking(move || sqlite::remember(&path, &beside)).await;
+        written.unwrap_or_else(|_| Err(stopped()))
+    }
+
     /// Takes no more closures, ends those that wait, and lets go of the database. Every clone of
     /// this store is closed with it.
     pub async fn close(self) {
@@ -140,7 +209,7 @@ impl Store {
 
     /// What was counted since the store was opened.
     pub fn statistics(&self) -> Statistics {
-        self.0.counters.read()
+        self.0.counters.read(self.0.queue.len())
     }
 
     /// `sqlite` or `postgres`, for logs and for people; no code may ask for it.

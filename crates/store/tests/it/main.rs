@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod api_secrets;
 mod apis;
 mod audit;
 mod batch;
@@ -23,6 +24,7 @@ mod grants;
 mod isolation;
 mod keys;
 mod links;
+mod nodes;
 mod opening;
 mod outbox;
 mod passwords;

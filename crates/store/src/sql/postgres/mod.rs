@@ -4,23 +4,28 @@ mod connection;
 mod explain;
 mod migrating;
 mod session;
+mod standing;
 mod target;
 mod tls;
+mod turns;
 mod value;
 mod worker;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
 
 use self::connection::Connection;
 use self::target::Target;
+use self::turns::{Attempt, Turns};
 use self::worker::Worker;
 use super::error::StoreError;
+use super::job::Job;
 use super::options::StoreOptions;
 use super::queue::Queue;
+use super::standing::Standing;
 use super::statistics::Counters;
-use super::store::Opened;
+use super::store::{Door, Opened};
 use crate::migrate::Migration;
 
 pub(super) fn open(
@@ -32,21 +37,24 @@ pub(super) fn open(
     let target = Arc::new(Target::parse(url)?);
     let mut first = Connection::open(&target)?;
     migrating::migrate(&mut first, migrations, options.now)?;
+    // A connection that does not pass is of no use; that there is a server was seen.
+    let passes = !options.is_guarded || first.check_epoch().is_ok();
 
     let queue = Arc::new(Queue::new(options.queue_size));
     let size = options.pool_size.max(1);
     let alive = Arc::new(AtomicUsize::new(size));
-    let turn = Arc::new(Mutex::new(()));
-    let mut first = Some(first);
+    let turns = Arc::new(Turns::default());
+    let mut first = Some(first).filter(|_| passes);
     let mut threads = Vec::with_capacity(size);
     for number in 0..size {
         let worker = Worker {
             target: Arc::clone(&target),
+            is_guarded: options.is_guarded,
             connection: first.take(),
             queue: Arc::clone(&queue),
             counters: Arc::clone(counters),
             alive: Arc::clone(&alive),
-            turn: Arc::clone(&turn),
+            turns: Arc::clone(&turns),
             one: HashMap::new(),
         };
         let thread = std::thread::Builder::new()
@@ -55,7 +63,36 @@ pub(super) fn open(
             .map_err(|error| StoreError::Unavailable(format!("no thread: {error}")))?;
         threads.push(thread);
     }
-    Ok(Opened { queue, threads, readers: None, backend: "postgres" })
+    let door = Door::Server(Arc::new(Unguarded { target, counters: Arc::clone(counters) }));
+    Ok(Opened { queue, threads, readers: None, backend: "postgres", door })
+}
+
+/// The way to rows whose epoch is not settled: a connection of its own for each closure.
+pub(super) struct Unguarded {
+    target: Arc<Target>,
+    counters: Arc<Counters>,
+}
+
+impl Unguarded {
+    /// Runs one closure; waits for it.
+    pub(super) fn run(&self, job: Box<dyn Job>) {
+        let mut worker = Worker {
+            target: Arc::clone(&self.target),
+            is_guarded: false,
+            connection: None,
+            queue: Arc::new(Queue::new(1)),
+            counters: Arc::clone(&self.counters),
+            alive: Arc::new(AtomicUsize::new(1)),
+            turns: Arc::new(Turns::default()),
+            one: HashMap::new(),
+        };
+        worker.serve(Attempt::first(job));
+    }
+
+    /// What the database says about itself.
+    pub(super) fn standing(&self) -> Result<Option<Standing>, StoreError> {
+        Ok(Connection::open(&self.target)?.standing())
+    }
 }
 
 /// Brings a database up to date without opening a store. For tests only.

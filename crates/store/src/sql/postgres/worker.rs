@@ -2,16 +2,17 @@
 //! runs it again when PostgreSQL could not serialize it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::session::{CommitError, PostgresSession, Shape};
 use super::target::Target;
+use super::turns::{Asked, Attempt, Turns};
 use crate::clock::Stopwatch;
 use crate::sql::error::StoreError;
-use crate::sql::job::{Access, Job, MAX_RUNS, Verdict, pause};
+use crate::sql::job::{Access, Job, Verdict, pause};
 use crate::sql::queue::Queue;
 use crate::sql::statistics::{Counters, add};
 use crate::sql::store::stopped;
@@ -20,16 +21,22 @@ use crate::sql::store::stopped;
 const MAX_LOST: u32 = 3;
 
 /// After so many runs a closure that still loses waits for its turn among those that do.
-const RUNS_WITHOUT_TURN: u32 = 3;
+const RUNS_WITHOUT_TURN: u32 = 2;
+
+/// How often a closure is run before its caller is told that it lost. In its turn it meets one
+/// closure of each other node at a time: of three nodes, it loses so often in a row never.
+const MAX_RUNS: u32 = 100;
 
 pub(super) struct Worker {
     pub(super) target: Arc<Target>,
+    /// Whether it keeps away from rows whose epoch is not settled.
+    pub(super) is_guarded: bool,
     pub(super) connection: Option<Connection>,
     pub(super) queue: Arc<Queue<Box<dyn Job>>>,
     pub(super) counters: Arc<Counters>,
     pub(super) alive: Arc<AtomicUsize>,
-    /// Held by the one closure of this store that may be run again and again until it wins.
-    pub(super) turn: Arc<Mutex<()>>,
+    /// Whose turn it is among the closures of this store that lose.
+    pub(super) turns: Arc<Turns>,
     /// Which reading closures are one statement, by name: what was seen, until it is disproved.
     pub(super) one: HashMap<&'static str, bool>,
 }
@@ -53,44 +60,72 @@ impl Worker {
     pub(super) fn work(mut self) {
         while let Some(job) = self.queue.pop() {
             if !job.is_abandoned() {
-                self.serve(job);
+                self.serve(Attempt::first(job));
             }
         }
     }
 
-    fn serve(&mut self, mut job: Box<dyn Job>) {
-        let (mut runs, mut lost) = (0, 0);
-        let turns = Arc::clone(&self.turn);
-        let mut turn = None;
-        loop {
-            runs += 1;
-            if runs > RUNS_WITHOUT_TURN && turn.is_none() {
-                // Closures that all want the same row (a place in a feed) make each other lose, and
-                // with bad luck one loses every time. Those that lose go one after another.
-                turn = Some(turns.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Runs one closure to its end.
+    pub(super) fn serve(&mut self, attempt: Attempt) {
+        let attempt = match self.turns.is_hot(attempt.job.name()) {
+            true => attempt,
+            // It has the connection to itself only if nobody else wants what it wants.
+            false => match self.run(attempt, RUNS_WITHOUT_TURN) {
+                Some(lost) => lost,
+                None => return,
+            },
+        };
+        let mut next = match self.turns.ask(attempt) {
+            Asked::Now(attempt) => Some(attempt),
+            Asked::Later => None,
+            Asked::Full(attempt) => return attempt.job.fail(StoreError::Overloaded),
+        };
+        while let Some(attempt) = next {
+            if !attempt.job.is_abandoned()
+                && let Some(lost) = self.run(attempt, MAX_RUNS)
+            {
+                lost.job.fail(StoreError::Conflict);
             }
-            match self.run_once(&mut *job) {
-                Outcome::Answer => return job.answer(),
-                Outcome::Fail(error) => return job.fail(error),
-                Outcome::Again(error) if runs >= MAX_RUNS => {
-                    return match error {
-                        Some(error) => job.fail(error),
-                        None => job.answer(),
-                    };
-                }
-                Outcome::Again(_) => {}
-                Outcome::Mistaken => continue,
-                Outcome::Lost(reason) => {
-                    lost += 1;
-                    if lost >= MAX_LOST {
-                        return job.fail(StoreError::Unavailable(reason));
-                    }
-                }
-            }
-            add(&self.counters.retries);
-            let salt = self.counters.retries.load(Ordering::Relaxed);
-            std::thread::park_timeout(pause(runs, salt));
+            next = self.turns.next();
         }
+    }
+
+    /// Runs a closure until it is answered, or was run so often and lost each time.
+    fn run(&mut self, mut attempt: Attempt, most: u32) -> Option<Attempt> {
+        loop {
+            attempt.runs += 1;
+            match self.run_once(&mut *attempt.job) {
+                Outcome::Answer => attempt.job.answer(),
+                Outcome::Fail(error) => attempt.job.fail(error),
+                Outcome::Again(error) if attempt.runs >= MAX_RUNS => match error {
+                    Some(error) => attempt.job.fail(error),
+                    None => attempt.job.answer(),
+                },
+                Outcome::Again(_) if attempt.runs >= most => {
+                    add(&self.counters.retries);
+                    return Some(attempt);
+                }
+                Outcome::Mistaken => continue,
+                Outcome::Lost(reason) if attempt.lost.saturating_add(1) >= MAX_LOST => {
+                    attempt.job.fail(StoreError::Unavailable(reason));
+                }
+                again @ (Outcome::Again(_) | Outcome::Lost(_)) => {
+                    attempt.lost += u32::from(matches!(again, Outcome::Lost(_)));
+                    self.rest(attempt.runs, most);
+                    continue;
+                }
+            }
+            return None;
+        }
+    }
+
+    /// A pause before the next run. Whoever has the turn has waited already: a long one would leave
+    /// the row to another node's closures each time.
+    fn rest(&self, runs: u32, most: u32) {
+        add(&self.counters.retries);
+        let salt = self.counters.retries.load(Ordering::Relaxed);
+        let longest = if most == MAX_RUNS { runs.min(2) } else { runs };
+        std::thread::park_timeout(pause(longest, salt));
     }
 
     fn run_once(&mut self, job: &mut dyn Job) -> Outcome {
@@ -118,6 +153,7 @@ impl Worker {
         if matches!(verdict, Verdict::Keep { changed: true }) && matches!(outcome, Outcome::Answer)
         {
             add(&self.counters.commits);
+            add(&self.counters.committed);
         }
         if !broken {
             self.connection = Some(connection);
@@ -144,7 +180,13 @@ impl Worker {
     fn take_connection(&mut self) -> Result<Connection, StoreError> {
         match self.connection.take() {
             Some(connection) if !connection.is_closed() => Ok(connection),
-            _ => Connection::open(&self.target),
+            _ => {
+                let mut connection = Connection::open(&self.target)?;
+                if self.is_guarded {
+                    connection.check_epoch()?;
+                }
+                Ok(connection)
+            }
         }
     }
 }

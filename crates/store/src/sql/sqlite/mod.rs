@@ -1,6 +1,7 @@
 //! SQLite: one thread owns the connection that writes and commits many closures at once; reads run
 //! where they are called, on connections that cannot write.
 
+mod beside;
 mod connection;
 mod readers;
 mod session;
@@ -16,9 +17,10 @@ use super::error::StoreError;
 use super::options::StoreOptions;
 use super::queue::Queue;
 use super::statistics::Counters;
-use super::store::Opened;
+use super::store::{Door, Opened};
 use crate::migrate::Migration;
 
+pub use self::beside::Beside;
 pub(super) use self::readers::Readers;
 
 pub(super) fn open_file(
@@ -30,7 +32,7 @@ pub(super) fn open_file(
     let connection = connection::open_file(path)?;
     connection::migrate(&connection, migrations, options.now)?;
     let readers = Readers::open(path)?;
-    start(connection, Some(readers), options, counters)
+    start(connection, Some((readers, path)), options, counters)
 }
 
 /// In memory there is one connection, so reads take their turn between the writes.
@@ -46,7 +48,7 @@ pub(super) fn open_memory(
 
 fn start(
     connection: Connection,
-    readers: Option<Readers>,
+    file: Option<(Readers, &Path)>,
     options: &StoreOptions,
     counters: &Arc<Counters>,
 ) -> Result<Opened, StoreError> {
@@ -56,5 +58,19 @@ fn start(
         .name("sqlite-writer".to_owned())
         .spawn(move || writer.work())
         .map_err(|error| StoreError::Unavailable(format!("no thread for SQLite: {error}")))?;
-    Ok(Opened { queue, threads: vec![thread], readers, backend: "sqlite" })
+    let (readers, door) = match file {
+        Some((readers, path)) => (Some(readers), Door::File(path.to_owned())),
+        None => (None, Door::Memory),
+    };
+    Ok(Opened { queue, threads: vec![thread], readers, backend: "sqlite", door })
+}
+
+/// What stands beside a file.
+pub(super) fn remembered(path: &Path) -> Option<Beside> {
+    beside::read(path)
+}
+
+/// Writes it.
+pub(super) fn remember(path: &Path, beside: &Beside) -> Result<(), StoreError> {
+    beside::write(path, beside)
 }
