@@ -77,6 +77,8 @@ kinds! {
     RecoveryRequested = "recovery_requested",
     /// A password was changed by its owner, or set by an operator.
     PasswordChanged = "password_changed",
+    /// A password was taken away, since somebody else may know it.
+    PasswordRemoved = "password_removed",
     /// A stored hash was brought up to today's parameters.
     PasswordRehashed = "password_rehashed",
     /// A sign-up was refused: closed, or an address or a name that is taken.
@@ -133,6 +135,8 @@ kinds! {
     ClientSecretRotated = "client_secret_rotated",
     /// A client failed to prove itself.
     ClientRefused = "client_refused",
+    /// An address was put off, because too many of its requests had been refused.
+    AddressThrottled = "address_throttled",
     /// A token was made by which clients can register themselves.
     RegistrationTokenCreated = "registration_token_created",
     /// A token by which clients could register themselves was taken back.
@@ -165,6 +169,14 @@ kinds! {
     KeyRetired = "key_retired",
     /// A private key was destroyed.
     KeyDestroyed = "key_destroyed",
+    /// A signing key was withdrawn before its time: nothing that it signed is taken any more.
+    KeyWithdrawn = "key_withdrawn",
+    /// A key was sealed anew, under another key-encryption key.
+    KeyResealed = "key_resealed",
+    /// An API was given a secret that it shares with this server.
+    ApiSecretCreated = "api_secret_created",
+    /// The secrets that an API shared are taken no more.
+    ApiSecretsDeleted = "api_secrets_deleted",
     /// A setting was changed.
     SettingChanged = "setting_changed",
     /// A mail or a logout token was not delivered in any attempt.

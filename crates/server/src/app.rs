@@ -8,15 +8,16 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
-use munjigi_store::keys::StoredKey;
-use munjigi_store::{Audit, Committed, Store, StoreError, StoreOptions, counters, keys};
+use munjigi_store::{Store, StoreOptions, counters};
 use munjigi_token::Algorithm;
 use munjigi_verify::{Dpop, RevocationKind, Verifier};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::addresses::Addresses;
 use crate::client_keys::PublishedKeys;
 use crate::clock::Clock;
 use crate::config::{Config, Mode};
+use crate::current::Looks;
 use crate::dev_walk::Walks;
 use crate::documents::Documents;
 use crate::ending::Ending;
@@ -25,10 +26,12 @@ use crate::feed::Feed;
 use crate::fetch::Fetch;
 use crate::first_keys::{first_rows, make, with_asked};
 use crate::hashing::Hashing;
-use crate::keys::{PUBLISH_AHEAD, RETIRE_AFTER, generate};
+use crate::leaving::Leaving;
 use crate::mail::Delivery;
+use crate::metrics::Metrics;
 use crate::random;
 use crate::registration::Sightings;
+use crate::searches::Searches;
 use crate::snapshot::{Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
@@ -54,15 +57,6 @@ impl WeakApp {
     }
 }
 
-/// When a new signing key begins to sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotation {
-    /// A day from now, so that every verifier knows it by then.
-    Scheduled,
-    /// At once: verifiers that have not seen it fetch the keys again.
-    AtOnce,
-}
-
 /// What the server is made of.
 pub struct Inner {
     /// What it runs on.
@@ -83,12 +77,18 @@ pub struct Inner {
     pub(crate) client_keys: PublishedKeys,
     /// The documents that speak for clients, as this node read them.
     pub(crate) documents: Documents,
+    /// What this node remembers of addresses whose requests were refused.
+    pub(crate) addresses: Addresses,
     /// When clients that are forgotten without use were last seen.
     pub(crate) sightings: Sightings,
     /// Where mails go.
     pub mail: Delivery,
+    /// What is counted.
+    pub metrics: Metrics,
     /// In `munjigi dev` alone: how far the walks of its first page are.
     pub(crate) walks: Option<Walks>,
+    /// How far the end of this node is.
+    pub(crate) leaving: Leaving,
     /// Wakes the outbox of this node.
     pub(crate) outbox_wake: Arc<Notify>,
     snapshot: ArcSwap<Snapshot>,
@@ -97,8 +97,12 @@ pub struct Inner {
     pub(crate) waiting: Semaphore,
     /// When somebody unknown was last looked for, in Unix milliseconds.
     stranger_at: AtomicI64,
+    /// Where reads go that look at many rows.
+    pub(crate) searches: Searches,
     /// What is known here of the revocation feed.
     pub(crate) feed: Feed,
+    /// The looks at what changed elsewhere, for those who mint tokens.
+    pub(crate) looks: Looks,
 }
 
 impl Deref for App {
@@ -116,7 +120,7 @@ impl App {
         random::prepare();
         let store = open_store(&config, &clock).await?;
         let rows = first_rows(&store, &config, &clock).await?;
-        let snapshot = Snapshot::build(rows, &config, clock.now())?;
+        let snapshot = Snapshot::build(rows, &config, clock.now(), None)?;
         let hashing = Hashing::start(config.hashing_threads, Argon2Params::default())
             .map_err(|_| Failure::Damaged("no thread could be started"))?;
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
@@ -136,15 +140,20 @@ impl App {
             fetch,
             client_keys: PublishedKeys::default(),
             documents: Documents::default(),
+            addresses: Addresses::default(),
             sightings: Sightings::default(),
             mail,
+            metrics: Metrics::default(),
             walks,
+            leaving: Leaving::default(),
             outbox_wake: Arc::default(),
             snapshot,
             reloading,
             waiting,
             stranger_at,
+            searches: Searches::default(),
             feed: Feed::default(),
+            looks: Looks::default(),
         };
         let app = Self(Arc::new(inner));
         app.load_revocations().await?;
@@ -167,9 +176,11 @@ impl App {
         let _turn = self.reloading.lock().await;
         let rows = self.store.read(Rows::read).await?;
         let rows = with_asked(&self.store, &self.config, &self.clock, rows).await?;
-        let snapshot = Snapshot::build(rows, &self.config, self.clock.now())?;
-        self.verifier.replace_keys(snapshot.keys.published().clone());
-        self.introspector.replace_keys(snapshot.keys.published().clone());
+        let known = self.snapshot_kept();
+        let now = self.clock.now();
+        let snapshot = Snapshot::build(rows, &self.config, now, Some(&known.keys))?;
+        self.verifier.replace_keys(snapshot.keys.accepted().clone());
+        self.introspector.replace_keys(snapshot.keys.accepted().clone());
         self.snapshot.store(Arc::new(snapshot));
         Ok(())
     }
@@ -210,10 +221,17 @@ impl App {
             (snapshot.version, snapshot.changes_at)
         };
         let due = changes_at.is_some_and(|at| at <= self.clock.now());
-        if version != known || due {
-            self.reload().await?;
+        let reloaded = match version != known || due {
+            true => self.reload().await,
+            false => Ok(()),
+        };
+        // Whatever is wrong with the rest: what was revoked is obeyed.
+        self.load_revocations().await?;
+        reloaded?;
+        if due {
+            self.rotate_due_keys().await?;
         }
-        self.load_revocations().await
+        Ok(())
     }
 
     /// The same for a name that is not known here, though it may have been made a moment ago
@@ -241,43 +259,6 @@ impl App {
         Ok(Event::new(random::event_id(at)?, kind, origin))
     }
 
-    /// Makes the next signing key of an algorithm. It is published at once and signs from
-    /// `activates_at` on; the present one retires when its last token has expired.
-    pub async fn rotate_key(
-        &self,
-        algorithm: Algorithm,
-        rotation: Rotation,
-        event: Event,
-    ) -> Result<StoredKey, Failure> {
-        let now = self.clock.now();
-        let is_first = self.snapshot().keys.active(algorithm, now).is_none();
-        let activates_at = match rotation {
-            Rotation::Scheduled if !is_first => now.plus(PUBLISH_AHEAD),
-            // Until the first one signs, none does.
-            Rotation::Scheduled | Rotation::AtOnce => now,
-        };
-        let kek = Arc::clone(&self.config.encryption_key);
-        let made =
-            tokio::task::spawn_blocking(move || generate(algorithm, &kek, now, activates_at));
-        let key = made.await.map_err(|_| Failure::Damaged("key thread"))??;
-        let retires_at = activates_at.plus(self.snapshot().longest_ttl()).plus(RETIRE_AFTER);
-        let (row, event) = (key.clone(), event.with("kid", &key.kid));
-        self.store
-            .write(move |tx| {
-                for other in keys::all(tx)? {
-                    let same = other.purpose == row.purpose && other.algorithm == row.algorithm;
-                    if same && other.retires_at.is_none() {
-                        keys::retire(tx, &other.kid, retires_at)?;
-                    }
-                }
-                keys::insert(tx, &row)?;
-                Ok::<_, StoreError>(Committed::new((), Audit::Record(Box::new(event.clone()))))
-            })
-            .await?;
-        self.reload().await?;
-        Ok(key)
-    }
-
     /// Makes an RS256 key if there is none: ID tokens need one (OpenID Connect Core §15.1). Takes
     /// a good part of a second of one core, so it is done after the server answers already.
     pub async fn ensure_rsa_key(&self) -> Result<(), Failure> {
@@ -301,7 +282,7 @@ fn verifiers(
     clock: &Clock,
 ) -> Result<(Verifier, Verifier), Failure> {
     let build = |any_audience: bool| {
-        let keys = snapshot.keys.published().clone();
+        let keys = snapshot.keys.accepted().clone();
         let builder =
             Verifier::with_keys(&config.issuer, &config.issuer, keys).clock(clock.of_verifier());
         let builder = if any_audience { builder.any_audience() } else { builder };

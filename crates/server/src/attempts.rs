@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use munjigi_core::account::attempts::FREE_FAILURES;
 use munjigi_core::account::budget::Budget;
 use munjigi_core::account::user::User;
 use munjigi_core::account::{Attempt, Attempts, Taken};
@@ -16,10 +17,13 @@ use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::passwords::{self, SignIn};
 use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx, throttles, users};
 
+use crate::addresses::{self, Denied, Limit};
 use crate::app::App;
 use crate::clock;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::known_device::KnownDevice;
+use crate::reply::wait::{Quota, Wait};
 use crate::sign_in::Login;
 
 /// How long a request waits for guesses that are under way before it is refused.
@@ -75,18 +79,43 @@ enum Guessed {
 /// is no budget left.
 pub async fn count(
     app: &App,
+    context: &Context,
     (login, device): (&Login, Option<&KnownDevice>),
     refused: Event,
-) -> Result<Counted, Failure> {
-    count_patiently(app, Guessed::Login(login.clone(), device.cloned()), refused).await
+) -> Result<Counted, Denied> {
+    let guessed = Guessed::Login(login.clone(), device.cloned());
+    count_patiently(app, context, guessed, refused).await
+}
+
+/// Whether a device is known for whoever has this name: then nobody else at its address can keep
+/// its owner out (LG-07 of the attack kit).
+pub async fn is_at_home(
+    app: &App,
+    login: &Login,
+    device: Option<&KnownDevice>,
+) -> Result<bool, Failure> {
+    let Some(device) = device else { return Ok(false) };
+    let login = login.clone();
+    let account = app.store.read(move |tx| find(tx, &login)).await?;
+    Ok(account.is_some_and(|account| device.belongs_to(&account.user)))
 }
 
 /// Counts one guess at the password of somebody who is known.
-pub async fn count_account(app: &App, user: &User, refused: Event) -> Result<Counted, Failure> {
-    count_patiently(app, Guessed::User(user.id), refused).await
+pub async fn count_account(
+    app: &App,
+    context: &Context,
+    user: &User,
+    refused: Event,
+) -> Result<Counted, Denied> {
+    count_patiently(app, context, Guessed::User(user.id), refused).await
 }
 
-async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<Counted, Failure> {
+async fn count_patiently(
+    app: &App,
+    context: &Context,
+    guessed: Guessed,
+    refused: Event,
+) -> Result<Counted, Denied> {
     let started = clock::stopwatch();
     loop {
         let counted = count_once(app, guessed.clone()).await?;
@@ -102,6 +131,7 @@ async fn count_patiently(app: &App, guessed: Guessed, refused: Event) -> Result<
                 Some(subject) => refused.subject(subject),
                 None => refused,
             };
+            addresses::count(app, context, Limit::Password).await?;
             record(app, named).await?;
             return Ok(Counted::Throttled { until, ledger, subject });
         }
@@ -167,6 +197,7 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
                 Ok(Committed::nothing(Counted::Throttled { until, ledger, subject }))
             }
             Taken::Counted(counted) => {
+                let counted = munjigi_core::planted!("guess_not_counted" => throttle, counted);
                 throttles::put(tx, &ledger, &counted, counted.expires_at())?;
                 let go = Counted::Go { account: account.map(Box::new), ledger };
                 Ok::<_, StoreError>(Committed::new(go, Audit::Routine("a guess is counted")))
@@ -242,6 +273,17 @@ impl Draw {
         }
         Ok(())
     }
+}
+
+/// The wait for a budget that somebody else's requests may have used up, too.
+pub fn wait_for(name: &'static str, budget: &Budget, until: Timestamp, now: Timestamp) -> Wait {
+    Wait::seconds(seconds_until(until, now)).used_up(Quota::of(name, budget))
+}
+
+/// The wait of an account whose guesses are used up.
+pub fn wait_of_account(app: &App, until: Timestamp) -> Wait {
+    let wait = Wait::seconds(seconds_until(until, app.clock.now()));
+    wait.used_up(Quota::new("account", FREE_FAILURES))
 }
 
 /// How many seconds there are to wait.

@@ -6,8 +6,9 @@ use munjigi_core::account::user::User;
 use munjigi_core::account::{Password, StoredHash};
 use munjigi_core::audit::{Actor, Kind};
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
-use crate::attempts::{Counted, Ledger, count_account, give_back, record};
+use crate::attempts::{Counted, Ledger, count_account, give_back, record, wait_of_account};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::sign_in::SignInError;
@@ -30,18 +31,19 @@ pub async fn prove(
     guess: Option<Password>,
     wrong: &'static str,
 ) -> Result<Option<Proof>, SignInError> {
+    addresses::look(app, context, Limit::Password)?;
     let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
     let throttled = refused.clone().refused("too many attempts");
-    let (hash, ledger) = match count_account(app, user, throttled).await? {
+    let (hash, ledger) = match count_account(app, context, user, throttled).await? {
         Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
         Counted::Throttled { until, .. } => {
-            let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
-            return Err(SignInError::Throttled(wait));
+            return Err(SignInError::Throttled(wait_of_account(app, until)));
         }
     };
     match is_right(app, guess, hash.as_deref()).await {
         Ok(true) => Ok(Some(Proof { hash, ledger })),
         Ok(false) => {
+            addresses::count(app, context, Limit::Password).await?;
             record(app, refused.refused(wrong)).await?;
             Ok(None)
         }

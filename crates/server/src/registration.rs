@@ -35,7 +35,7 @@ const SEEN_EVERY: Span = Span::from_hours(1);
 const MOST_SEEN: usize = 10_000;
 
 /// How many clients one address may register: so many at once, and then one in so long.
-const OF_ONE_ADDRESS: Budget = Budget::new(20, Span::from_minutes(5));
+pub const OF_ONE_ADDRESS: Budget = Budget::new(20, Span::from_minutes(5));
 /// How many everybody may register together: the rows are held in memory by every node.
 const OF_EVERYBODY: Budget = Budget::new(200, Span::from_seconds(30));
 

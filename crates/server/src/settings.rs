@@ -3,6 +3,7 @@
 
 mod audit;
 mod clients;
+mod keys;
 mod requests;
 
 use munjigi_core::access::RoleName;
@@ -16,6 +17,7 @@ use thiserror::Error;
 use crate::config::{Mode, parse_span};
 pub use audit::AuditSettings;
 pub use clients::{ClientRegistration, ClientSettings, OpenApis};
+pub use keys::KeySettings;
 pub use requests::RequestSettings;
 
 /// Who may make an account.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub requests: RequestSettings,
     /// What holds for the audit trail.
     pub audit: AuditSettings,
+    /// What holds for signing keys.
+    pub keys: KeySettings,
     /// What new password hashes cost.
     pub argon2: Argon2Params,
 }
@@ -75,10 +79,12 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("default_client", "the id of a first-party client, or nothing"),
     ("require_pushed_authorization_requests", "`on` or `off`"),
     ("dpop_nonce", "`required` or `optional`"),
+    ("address_budget", "a number from 1 to 1000, or `off`"),
     ("client_registration", "`off`, `token` or `open`"),
     ("client_documents", "`on` or `off`"),
     ("client_unused_ttl", "a time from 1d to 366d, such as `90d`"),
     ("client_apis", "`all`, or a list of APIs, separated by commas"),
+    ("signing_key_lifetime", "a time from 2d to 3660d, such as `90d`, or `off`"),
     ("audit_retention", "a time from 30d to 3660d, such as `730d`, or `forever`"),
     ("audit_anchor", "the URL that is sent signed checkpoints, or nothing"),
 ];
@@ -123,6 +129,7 @@ impl Settings {
             requests: RequestSettings::defaults(),
             clients: ClientSettings::defaults(),
             audit: AuditSettings::defaults(),
+            keys: KeySettings::defaults(),
             argon2: Argon2Params::default(),
         }
     }
@@ -180,7 +187,8 @@ impl Settings {
             "default_client" => self.default_client = Some(text.parse().map_err(|_| wrong)?),
             _ if self.clients.apply(name, text).map_err(|()| wrong.clone())? => {}
             _ if self.requests.apply(name, text).map_err(|()| wrong.clone())? => {}
-            _ if self.audit.apply(name, text).map_err(|()| wrong)? => {}
+            _ if self.audit.apply(name, text).map_err(|()| wrong.clone())? => {}
+            _ if self.keys.apply(name, text).map_err(|()| wrong)? => {}
             _ => return Err(SettingError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -213,7 +221,7 @@ impl Settings {
             }
             _ => {
                 let further = self.clients.show(name).or_else(|| self.requests.show(name));
-                further.or_else(|| self.audit.show(name))
+                further.or_else(|| self.audit.show(name)).or_else(|| self.keys.show(name))
             }
         }
     }
@@ -248,6 +256,9 @@ mod tests {
             ("session_limit", json!("10001")),
             ("registration", json!("maybe")),
             ("dpop_nonce", json!("")),
+            ("address_budget", json!("0")),
+            ("address_budget", json!("1001")),
+            ("address_budget", json!("")),
             ("require_pushed_authorization_requests", json!("yes")),
             ("default_roles", json!("Admin")),
             ("default_client", json!("a b")),
@@ -255,6 +266,9 @@ mod tests {
             ("client_documents", json!("yes")),
             ("client_unused_ttl", json!("1h")),
             ("client_apis", json!("not a uri")),
+            ("signing_key_lifetime", json!("1d")),
+            ("signing_key_lifetime", json!("0")),
+            ("signing_key_lifetime", json!("4000d")),
             ("audit_retention", json!("1d")),
             ("audit_anchor", json!("ftp://anchor.example")),
             ("nothing", json!("x")),

@@ -9,7 +9,7 @@ use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::client::{Client, GrantType};
 use munjigi_core::oauth::dpop::Possession;
-use munjigi_core::oauth::error::OAuthRefusal;
+use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::Timestamp;
@@ -17,14 +17,19 @@ use munjigi_store::{
     Audit, Committed, StoreError, Tx, grants, passwords, sessions, throttles, users,
 };
 
+use crate::addresses::{self, Denied, Limit};
 use crate::app::App;
-use crate::attempts::{Account, Counted, Ledger, count, give_back, record};
+use crate::attempts::{
+    Account, Counted, Ledger, count, give_back, is_at_home, record, wait_of_account,
+};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::known_device::KnownDevice;
+use crate::metrics::SignInOutcome;
 use crate::outbox;
 use crate::random;
+use crate::reply::wait::Wait;
 use crate::session_limit::SessionLimit;
 use crate::snapshot::Snapshot;
 
@@ -85,8 +90,8 @@ pub struct SignInRequest {
 pub enum SignInError {
     /// Anything about the person or the password: one answer for all causes.
     Refused,
-    /// Too many attempts: seconds to wait.
-    Throttled(i64),
+    /// Too many attempts.
+    Throttled(Wait),
     /// The client asked for something that it may not have.
     Client(OAuthRefusal),
     /// Something unforeseen.
@@ -96,6 +101,15 @@ pub enum SignInError {
 impl<E: Into<Failure>> From<E> for SignInError {
     fn from(error: E) -> Self {
         Self::Failure(error.into())
+    }
+}
+
+impl From<Denied> for SignInError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Throttled(wait) => Self::Throttled(wait),
+            Denied::Failure(failure) => Self::Failure(failure),
+        }
     }
 }
 
@@ -183,8 +197,7 @@ pub async fn sign_in(
     possession.map_err(SignInError::Client)?;
     let snapshot = app.snapshot_kept();
     let wanted = wanted(app, &snapshot, &request).map_err(SignInError::Client)?;
-    let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
-    let target = target.map_err(SignInError::Client)?;
+    issue::target_of(&snapshot, &wanted.audiences, context.now).map_err(SignInError::Client)?;
 
     let presented = Presented {
         login: &request.login,
@@ -203,6 +216,16 @@ pub async fn sign_in(
         record(app, refused).await?;
         return Err(SignInError::Refused);
     }
+    // While the hash was computed, another node may have ended the client, an API or a role.
+    app.be_current().await?;
+    let snapshot = app.snapshot_kept();
+    if snapshot.clients.get(&request.client.id).is_none_or(|client| client.is_disabled()) {
+        give_back(app, proved.ledger).await?;
+        let why = "the client has ended";
+        return Err(SignInError::Client(OAuthRefusal::new(ErrorCode::UnauthorizedClient, why)));
+    }
+    let target = issue::target_of(&snapshot, &wanted.audiences, context.now);
+    let target = target.map_err(SignInError::Client)?;
     let not_before = issue::floor_of(app, &user.id, &request.client);
     let limit = SessionLimit::of(app, context)?;
     let opening = opening(context, &snapshot, &request, (proved, limit), wanted)?;
@@ -266,22 +289,34 @@ pub(crate) async fn prove(
     presented: Presented<'_>,
 ) -> Result<Proved, SignInError> {
     let Presented { login, password, client, device } = presented;
+    if let Err(denied) = addresses::look(app, context, Limit::Password)
+        && !is_at_home(app, login, device).await?
+    {
+        app.metrics.signed_in(SignInOutcome::Throttled);
+        return Err(denied.into());
+    }
     let throttled = refusal(context, client, None, "too many attempts")?;
-    let (account, ledger) = match count(app, (login, device), throttled).await? {
+    let (account, ledger) = match count(app, context, (login, device), throttled).await? {
         Counted::Go { account, ledger } => (account, ledger),
         Counted::Throttled { until, .. } => {
-            let wait = until.since(app.clock.now()).as_seconds().saturating_add(1);
-            return Err(SignInError::Throttled(wait));
+            app.metrics.signed_in(SignInOutcome::Throttled);
+            return Err(SignInError::Throttled(wait_of_account(app, until)));
         }
     };
     let subject = account.as_ref().map(|account| account.user.clone());
     match examine(app, account, password).await {
-        Ok(Some((user, rehash))) => Ok(Proved { user, rehash, ledger }),
+        Ok(Some((user, rehash))) => {
+            app.metrics.signed_in(SignInOutcome::Proved);
+            Ok(Proved { user, rehash, ledger })
+        }
         Ok(None) => {
+            app.metrics.signed_in(SignInOutcome::Refused);
+            addresses::count(app, context, Limit::Password).await?;
             record(app, refusal(context, client, subject.as_ref(), "wrong credentials")?).await?;
             Err(SignInError::Refused)
         }
         Err(failure) => {
+            app.metrics.signed_in(SignInOutcome::Failed);
             // Nobody looked at the guess: it was none.
             give_back(app, ledger).await?;
             Err(failure.into())
@@ -297,7 +332,14 @@ async fn examine(
     password: Option<Password>,
 ) -> Result<Option<(User, Option<(String, String)>)>, Failure> {
     let (user, stored_text) = account.map_or((None, None), |it| (Some(it.user), it.hash));
+    munjigi_core::planted!("disabled_user_signs_in", return Ok(user.map(|user| (user, None))));
     let user = user.filter(|user| user.disabled_at.is_none());
+    munjigi_core::planted!(
+        "dummy_hash_skipped",
+        if user.is_none() {
+            return Ok(None);
+        }
+    );
     let stored = match &stored_text {
         Some(text) if user.is_some() => {
             Some(StoredHash::parse(text).map_err(|_| Failure::Damaged("password hash"))?)

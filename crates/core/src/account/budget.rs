@@ -23,6 +23,16 @@ impl Budget {
         Self { most, refill }
     }
 
+    /// How many at once.
+    pub const fn most(&self) -> u32 {
+        self.most
+    }
+
+    /// After how long everything is back that was taken at once.
+    pub fn window(&self) -> Span {
+        self.refill_of(self.most)
+    }
+
     /// Takes one out, if one is left at `now`. What is stored, of the budget as of any ledger, is
     /// how many are out and when the last one was taken.
     pub fn take(&self, before: &Attempts, now: Timestamp) -> Taken {
@@ -67,6 +77,18 @@ pub fn neighbourhood(address: IpAddr) -> IpAddr {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> 64 << 64;
             IpAddr::V6(Ipv6Addr::from(network))
+        }
+    }
+}
+
+/// What one site is given of IPv6 (/48): whoever has it has 65,536 such networks. IPv4 has no such
+/// thing that could be told from an address.
+pub fn site(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 80 << 80;
+            Some(IpAddr::V6(Ipv6Addr::from(network)))
         }
     }
 }
@@ -124,6 +146,15 @@ mod tests {
         assert!(!same("2001:db8:0:1::1", "2001:db8:0:2::1"));
         assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
         assert!(!same("192.0.2.1", "192.0.2.2"));
+    }
+
+    #[test]
+    fn a_site_is_what_its_networks_have_in_common() {
+        let of = |text: &str| site(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:ffff::1"));
+        assert_ne!(of("2001:db8:1::1"), of("2001:db8:2::1"));
+        assert_eq!(of("192.0.2.1"), None);
+        assert_eq!(of("::ffff:192.0.2.1"), None);
     }
 
     proptest! {

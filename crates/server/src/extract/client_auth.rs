@@ -15,6 +15,7 @@ use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::secret::Secret;
 use munjigi_store::{Audit, Committed, StoreError};
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::context::Context;
 use crate::documents::find_client;
@@ -112,6 +113,8 @@ async fn authenticate(
     form: &Form,
     context: &Context,
 ) -> Result<Arc<Client>, OAuthError> {
+    // Another node may just have ended this client, or a secret of it.
+    app.be_current().await?;
     let with_header = !matches!(header, InHeader::Nothing);
     let presented = match presented(header, form)? {
         Some(presented) => presented,
@@ -121,6 +124,10 @@ async fn authenticate(
             return fallback.ok_or_else(missing);
         }
     };
+    // Whoever only says a name proves nothing by it: there is nothing to guess.
+    if !matches!(presented.evidence, Evidence::Word) {
+        addresses::look(app, context, Limit::Client)?;
+    }
     let known = find_client(app, &presented.client_id).await?;
     let proof = match &known {
         Some(client) => prove(app, client, &presented, context).await?,
@@ -259,13 +266,15 @@ fn form_decoded(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// Writes a refusal of a client that exists, or does not, into the audit trail.
+/// Writes a refusal of a client that exists, or does not, into the audit trail, unless there were
+/// too many from this address.
 async fn refused(
     app: &App,
     client_id: &ClientId,
     context: &Context,
     why: &'static str,
 ) -> Result<(), OAuthError> {
+    addresses::count(app, context, Limit::Client).await?;
     let event = context.event(Kind::ClientRefused, Actor::Anonymous)?;
     let why = if why == REFUSED { "client did not prove itself" } else { why };
     let event = event.refused(why).client(client_id.clone());

@@ -14,9 +14,9 @@ use munjigi_store::replays::{self, Kind};
 use munjigi_store::{Audit, Committed, StoreError};
 use munjigi_token::dpop::{Proof, Request};
 
+use crate::addresses::{self, Denied, Limit};
 use crate::app::App;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::reply::oauth::OAuthError;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -33,11 +33,16 @@ impl FromRequestParts<App> for DpopProof {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, OAuthError> {
         let context = parts.extensions.get::<Context>();
         let now = context.map_or_else(|| app.clock.now(), |context| context.now);
-        match read(parts, app, now) {
-            Ok(proof) => Ok(Self(proof)),
-            // RFC 9449 §8: with a nonce for the next attempt.
-            Err(refusal) => Err(OAuthError::from(refusal).dpop_nonce(our_nonce(app, now))),
+        let context = context.cloned();
+        let refusal = match read(parts, app, now) {
+            Ok(proof) => return Ok(Self(proof)),
+            Err(refusal) => refusal,
+        };
+        // RFC 9449 §8: whoever is told a nonce has done nothing wrong.
+        if let (Some(context), ErrorCode::InvalidDpopProof) = (context, refusal.code) {
+            addresses::count(app, &context, Limit::Request).await?;
         }
+        Err(OAuthError::from(refusal).dpop_nonce(our_nonce(app, now)))
     }
 }
 
@@ -61,7 +66,7 @@ impl DpopProof {
         let Some(proof) = &self.0 else { return Ok(None) };
         let event = context.event(EventKind::DpopProofReused, Actor::Client(client.clone()))?;
         let event = event.client(client.clone()).refused(USED_BEFORE);
-        match spend(app, proof, event).await? {
+        match spend(app, context, proof, event).await? {
             true => Ok(Some(proof.jkt().to_owned())),
             false => Err(refuse(USED_BEFORE).into()),
         }
@@ -95,6 +100,7 @@ fn read(parts: &Parts, app: &App, now: Timestamp) -> Result<Option<Proof>, OAuth
     let proof = Proof::parse(text).map_err(|error| refusal(&error))?;
     // The URL as clients know it, never as the request tells it.
     let url = format!("{}{}", app.config.issuer, parts.uri.path());
+    munjigi_core::planted!("url_of_the_host_header", return Ok(Some(proof)));
     let request = Request { method: parts.method.as_str(), url: &url, access_token: None };
     proof.check(&request, now.as_seconds()).map_err(|error| refusal(&error))?;
     let snapshot = app.snapshot();
@@ -110,28 +116,41 @@ fn our_nonce(app: &App, now: Timestamp) -> Option<HeaderValue> {
     HeaderValue::from_str(&nonce(&app.snapshot().keys.derive(NONCES), now)).ok()
 }
 
-/// Uses a proof up; false when it was before, which the trail is told as `again`.
-async fn spend(app: &App, proof: &Proof, again: Event) -> Result<bool, Failure> {
+/// Uses a proof up; false when it was before, which the trail is told as `again`, and counted on
+/// the address.
+async fn spend(app: &App, context: &Context, proof: &Proof, again: Event) -> Result<bool, Denied> {
     let (key, until) = seen_once(proof);
-    let again = again.with("jkt", proof.jkt());
+    let put_off = addresses::look(app, context, Limit::Request).err();
+    let again = Some(again.with("jkt", proof.jkt())).filter(|_| put_off.is_none());
     let is_first = app.store.write(move |tx| {
         let is_first = replays::spend_once(tx, Kind::DpopProof, &key, until)?;
-        let audit = match is_first {
-            true => Audit::Routine("a DPoP proof is spent"),
-            false => Audit::Record(Box::new(again.clone())),
+        munjigi_core::planted!("dpop_proof_good_twice", return Ok(Committed::nothing(true)));
+        let audit = match (is_first, &again) {
+            (true, _) => Audit::Routine("a DPoP proof is spent"),
+            (false, Some(again)) => Audit::Record(Box::new(again.clone())),
+            (false, None) => return Ok(Committed::nothing(false)),
         };
         Ok::<_, StoreError>(Committed::new(is_first, audit))
     });
-    Ok(is_first.await?)
+    match (is_first.await?, put_off) {
+        (true, _) => Ok(true),
+        (false, Some(denied)) => Err(denied),
+        (false, None) => addresses::count(app, context, Limit::Request).await.map(|()| false),
+    }
 }
 
 /// Uses up the proof of a request to an API of this server, which the verifier has checked, and
 /// remembers on this node alone; false when another node has seen it, which the trail is told as
 /// `again`.
-pub async fn spend_at_api(app: &App, parts: &Parts, again: Event) -> Result<bool, Failure> {
+pub async fn spend_at_api(
+    app: &App,
+    context: &Context,
+    parts: &Parts,
+    again: Event,
+) -> Result<bool, Denied> {
     let line = parts.headers.get(DPOP).and_then(|line| line.to_str().ok());
     match line.and_then(|text| Proof::parse(text).ok()) {
-        Some(proof) => spend(app, &proof, again).await,
+        Some(proof) => spend(app, context, &proof, again).await,
         None => Ok(false),
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 
 use crate::page::frame::Frame;
+use crate::reply::wait::Wait;
 
 /// Something that is wrong with what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,14 @@ impl Complaint {
         Self { field: Some(field), sentence: frame.text("complaint-password") }
     }
 
+    /// Another password was chosen at sign-up.
+    pub fn other_password(frame: &Frame) -> Self {
+        Self { field: Some("password"), sentence: frame.text("complaint-other-password") }
+    }
+
     /// Too many attempts; when to try again.
-    pub fn too_many_attempts(frame: &Frame, seconds: i64) -> Self {
-        let sentence = frame.locale.count("complaint-attempts", seconds.max(1));
+    pub fn too_many_attempts(frame: &Frame, wait: Wait) -> Self {
+        let sentence = frame.locale.count("complaint-attempts", wait.as_seconds());
         Self { field: None, sentence }
     }
 

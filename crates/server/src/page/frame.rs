@@ -11,6 +11,7 @@ use munjigi_core::time::Timestamp;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::addresses::Denied;
 use crate::app::App;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ use crate::page::failed::{FailedPage, Reason};
 use crate::page::locale::Locale;
 use crate::page::moment::Moment;
 use crate::page::reply::{Page, View};
+use crate::reply::wait::Wait;
 
 /// The parameter with which a page is asked for in a language, by an application and by the links
 /// at the foot of every page.
@@ -161,7 +163,19 @@ impl Frame {
 
     /// The page for what cannot go on.
     pub fn refuse(&self, reason: Reason) -> Page {
-        FailedPage::new(self.clone(), reason).reply(reason.status())
+        let page = FailedPage::new(self.clone(), reason).reply(reason.status());
+        match reason {
+            Reason::Busy => page.wait(Wait::seconds(1)),
+            _ => page,
+        }
+    }
+
+    /// The page for a request that is put off.
+    pub fn put_off(&self, denied: Denied) -> Page {
+        match denied {
+            Denied::Throttled(wait) => self.refuse(Reason::TooMany).wait(wait),
+            Denied::Failure(failure) => self.broken(failure),
+        }
     }
 
     /// The page for what nobody planned for. It is logged here, once; the person gets the id.

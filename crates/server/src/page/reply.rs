@@ -6,7 +6,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
-    REFERRER_POLICY, RETRY_AFTER, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use munjigi_core::time::Span;
@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use crate::page::cookies::Cookie;
 use crate::page::frame::Frame;
+use crate::reply::wait::Wait;
 
 /// How long the choice of a language is remembered.
 const LOCALE_TTL: Span = Span::from_days(365);
@@ -155,8 +156,8 @@ impl Page {
 
     /// The answer with the time after which to try again.
     #[must_use]
-    pub fn retry_after(mut self, seconds: i64) -> Self {
-        self.0.headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    pub fn wait(mut self, wait: Wait) -> Self {
+        wait.say(&mut self.0.headers);
         self
     }
 }

@@ -3,6 +3,7 @@
 pub mod authorization;
 pub mod oauth;
 pub mod problem;
+pub mod wait;
 
 use axum::response::Response;
 use bytes::Bytes;

@@ -1,14 +1,16 @@
 //! Answers of the OAuth endpoints: errors of RFC 6749 §5.2.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, StatusCode};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use serde::Serialize;
 
+use crate::addresses::Denied;
 use crate::failure::{Failure, Severity};
 use crate::hashing::HashingError;
 use crate::random::NoRandomness;
+use crate::reply::wait::Wait;
 
 /// An error of an OAuth endpoint.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub struct OAuthError {
     status: StatusCode,
     refusal: OAuthRefusal,
     challenge: bool,
-    retry_after: Option<i64>,
+    wait: Option<Wait>,
     dpop_nonce: Option<HeaderValue>,
 }
 
@@ -41,13 +43,18 @@ impl OAuthError {
     }
 
     /// Too many guesses: 429, with the time after which to try again.
-    pub fn too_many_attempts(seconds: i64) -> Self {
+    pub fn too_many_attempts(wait: Wait) -> Self {
         let description = "too many attempts; try again later";
         Self {
             status: StatusCode::TOO_MANY_REQUESTS,
-            retry_after: Some(seconds.max(1)),
+            wait: Some(wait),
             ..Self::new(ErrorCode::TemporarilyUnavailable, description)
         }
+    }
+
+    /// What is said to be wrong.
+    pub const fn code(&self) -> ErrorCode {
+        self.refusal.code
     }
 
     /// The same error with another status.
@@ -96,7 +103,7 @@ impl From<OAuthRefusal> for OAuthError {
             | ErrorCode::InvalidRedirectUri
             | ErrorCode::InvalidClientMetadata => StatusCode::BAD_REQUEST,
         };
-        Self { status, refusal, challenge: false, retry_after: None, dpop_nonce: None }
+        Self { status, refusal, challenge: false, wait: None, dpop_nonce: None }
     }
 }
 
@@ -107,12 +114,21 @@ impl From<Failure> for OAuthError {
                 tracing::warn!(error = %failure, "a request had to be put off");
                 let busy = "the server is busy; try again in a moment";
                 let error = Self::new(ErrorCode::TemporarilyUnavailable, busy);
-                Self { retry_after: Some(1), ..error }
+                Self { wait: Some(Wait::seconds(1)), ..error }
             }
             Severity::Defect => {
                 tracing::error!(error = %failure, "a request failed");
                 Self::new(ErrorCode::ServerError, "something went wrong here")
             }
+        }
+    }
+}
+
+impl From<Denied> for OAuthError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Throttled(wait) => Self::too_many_attempts(wait),
+            Denied::Failure(failure) => failure.into(),
         }
     }
 }
@@ -134,13 +150,14 @@ impl IntoResponse for OAuthError {
         let OAuthRefusal { code, description } = self.refusal;
         let body = Body { error: code.as_str(), error_description: description };
         let mut response = super::json(self.status, &body);
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         if self.challenge {
             let challenge = HeaderValue::from_static(r#"Basic realm="munjigi""#);
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(wait) = self.wait {
+            wait.say(headers);
         }
         if let Some(nonce) = self.dpop_nonce {
             headers.insert(DPOP_NONCE, nonce);

@@ -2,14 +2,16 @@
 //! into the body by the outermost layer, which knows it.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use munjigi_core::id::RequestId;
 use munjigi_store::StoreError;
 use serde::Serialize;
 
+use crate::addresses::Denied;
 use crate::failure::{Failure, Severity};
 use crate::hashing::HashingError;
+use crate::reply::wait::Wait;
 
 /// Something that was refused, for a caller of an API.
 #[derive(Clone, Debug)]
@@ -22,8 +24,8 @@ pub struct Problem {
     pub detail: String,
     /// The members of the body that are wrong.
     pub errors: Vec<MemberError>,
-    /// In how many seconds to try again.
-    pub retry_after: Option<i64>,
+    /// When to try again.
+    pub wait: Option<Wait>,
     /// The challenge of a 401 or 403 (RFC 6750 §3).
     pub challenge: Option<&'static str>,
 }
@@ -55,7 +57,7 @@ impl Problem {
     /// A problem with its sentence.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self { status, code, detail, errors: Vec::new(), retry_after: None, challenge: None }
+        Self { status, code, detail, errors: Vec::new(), wait: None, challenge: None }
     }
 
     /// 404: there is no such thing, or the caller may not know.
@@ -103,10 +105,16 @@ impl Problem {
         Self::members(vec![MemberError { pointer, code, detail }])
     }
 
+    /// 429: too many guesses, or requests that were refused.
+    pub fn too_many_attempts(wait: Wait) -> Self {
+        let detail = format!("too many attempts; try again in {} s", wait.as_seconds());
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail).wait(wait)
+    }
+
     /// The same, with the time after which to try again.
     #[must_use]
-    pub fn retry_after(mut self, seconds: i64) -> Self {
-        self.retry_after = Some(seconds.max(1));
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = Some(wait);
         self
     }
 
@@ -124,8 +132,8 @@ impl Problem {
         let bytes = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = super::raw(self.status, "application/problem+json", bytes.into());
         let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(wait) = self.wait {
+            wait.say(headers);
         }
         if let Some(challenge) = self.challenge {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -157,12 +165,21 @@ impl From<Failure> for Problem {
                 "temporarily_unavailable",
                 "the server is busy; try again in a moment",
             )
-            .retry_after(1),
+            .wait(Wait::seconds(1)),
             Severity::Defect => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "something went wrong here; the request id helps to find out what",
             ),
+        }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Throttled(wait) => Self::too_many_attempts(wait),
+            Denied::Failure(failure) => failure.into(),
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::extract::query::Query;
 use crate::feed::{NoPage, Page};
 use crate::reply;
 use crate::reply::problem::Problem;
+use crate::reply::wait::Wait;
 
 /// How long a follower may ask to wait, in seconds.
 const LONGEST_WAIT: u64 = 30;
@@ -157,7 +158,7 @@ fn told(page: &Page) -> Response {
 fn no_seat() -> Problem {
     let detail = "there are too many followers at the moment; ask again without waiting";
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    Problem::new(status, "too_many_followers", detail).retry_after(COME_AGAIN)
+    Problem::new(status, "too_many_followers", detail).wait(Wait::seconds(COME_AGAIN))
 }
 
 impl From<NoPage> for Problem {

@@ -20,8 +20,9 @@ use munjigi_store::{Audit, Committed, StoreError, devices};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
-use crate::attempts::{Draw, seconds_until};
+use crate::attempts::{Draw, wait_for};
 use crate::context::{Context, UserAgent};
 use crate::documents;
 use crate::extract::client_auth::{ClientAuth, FromForm};
@@ -80,6 +81,10 @@ pub async fn device_authorization(
 ) -> Result<Response, OAuthError> {
     let ClientAuth { client, request, context } = auth;
     client.may_use(GrantType::DeviceCode)?;
+    if client.is_public() {
+        addresses::look(&app, &context, Limit::Request)?;
+        addresses::count(&app, &context, Limit::Write).await?;
+    }
     let (scope, audiences) = wanted(&app, &context, &client, &request)?;
     documents::keep(&app, &context, &client, Some(registration::draw(&app, &context))).await?;
     let event = context.event(Kind::DeviceAsked, Actor::Client(client.id.clone()))?;
@@ -110,7 +115,10 @@ pub async fn device_authorization(
         match write(&app, device, event.clone()).await {
             Ok(Asked::Written) => return Ok(reply(&app, &reference, &user_code)),
             Ok(Asked::Wait(until)) => {
-                return Err(OAuthError::too_many_attempts(seconds_until(until, context.now)));
+                addresses::count(&app, &context, Limit::Request).await?;
+                let budget = &REQUESTS_FROM_AN_ADDRESS;
+                let wait = wait_for("device-authorization", budget, until, context.now);
+                return Err(OAuthError::too_many_attempts(wait));
             }
             Err(error) if error.is_unique(devices::USER_CODE_TAKEN) => {}
             Err(error) => return Err(error.into()),

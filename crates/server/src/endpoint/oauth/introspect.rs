@@ -110,6 +110,7 @@ fn access_token(app: &App, client: &Client, token: &str) -> Option<Response> {
 /// Whether the token is for an API that authenticates as this client (JW-12 of the attack kit,
 /// CVE-2026-37979: others learn only that it is not active).
 fn is_for(app: &App, client: &Client, principal: &Principal) -> bool {
+    munjigi_core::planted!("introspection_for_everybody", return true);
     let snapshot = app.snapshot();
     principal.claims().aud.iter().any(|audience| {
         let api = snapshot.apis.get(audience);

@@ -13,6 +13,7 @@ use munjigi_core::oauth::ticket::{Reference, ReferenceKind};
 use munjigi_store::{Audit, Committed, StoreError, pushed_requests};
 use serde::Serialize;
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::asking::terms;
 use crate::documents;
@@ -57,8 +58,18 @@ pub async fn par(
     let ClientAuth { client, request: Pushed(said), context } = auth;
     let now = context.now;
 
-    let parameters = asked(said, &client, proof.jkt())?;
-    check(&app, &client, &parameters)?;
+    let asked = asked(said, &client, proof.jkt());
+    let checked = asked.and_then(|asked| check(&app, &client, &asked).map(|()| asked));
+    let parameters = match checked {
+        Ok(parameters) => parameters,
+        Err(refusal) => {
+            addresses::count(&app, &context, Limit::Request).await?;
+            return Err(refusal.into());
+        }
+    };
+    if client.is_public() {
+        addresses::count(&app, &context, Limit::Write).await?;
+    }
     let jkt = proof.spend(&app, &context, &client.id).await?;
     documents::keep(&app, &context, &client, Some(registration::draw(&app, &context))).await?;
     let reference = Reference::new(ReferenceKind::PushedRequest, random::bytes()?);

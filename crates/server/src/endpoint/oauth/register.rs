@@ -18,8 +18,9 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::{Audit, Committed, StoreError, Tx, clients, registration_tokens};
 use serde_json::{Map, Value, json};
 
+use crate::addresses::{self, Denied, Limit};
 use crate::app::App;
-use crate::attempts::{Draw, record, seconds_until};
+use crate::attempts::{Draw, record, wait_for};
 use crate::context::Context;
 use crate::extract::path::Path;
 use crate::extract::read_body;
@@ -80,7 +81,7 @@ macro_rules! through_oauth {
     )*};
 }
 
-through_oauth!(Failure, StoreError, NoRandomness);
+through_oauth!(Denied, Failure, StoreError, NoRandomness);
 
 impl IntoResponse for Undone {
     fn into_response(self) -> Response {
@@ -132,12 +133,13 @@ pub async fn register(
 ) -> Result<Response, Undone> {
     let (snapshot, now) = (app.snapshot_kept(), context.now);
     let (parts, body) = request.into_parts();
+    addresses::look(&app, &context, Limit::Token)?;
     let token = match snapshot.settings.clients.registration {
         ClientRegistration::Off => return Err(closed().into()),
         ClientRegistration::Open => None,
         ClientRegistration::Token => {
-            let token = reference(ReferenceKind::RegistrationToken, &parts.headers)?;
-            Some(token.hash())
+            let token = reference(ReferenceKind::RegistrationToken, &parts.headers);
+            Some(counted(&app, &context, token).await?.hash())
         }
     };
     let members = members(&parts.headers, body).await?;
@@ -162,9 +164,15 @@ pub async fn register(
 
     match outcome {
         Outcome::Registered => {}
-        Outcome::BadToken => return Err(Undone::Token("the registration token is no good")),
+        Outcome::BadToken => {
+            addresses::count(&app, &context, Limit::Token).await?;
+            return Err(Undone::Token("the registration token is no good"));
+        }
         Outcome::TooMany(until) => {
-            return Err(OAuthError::too_many_attempts(seconds_until(until, now)).into());
+            addresses::count(&app, &context, Limit::Token).await?;
+            let budget = &registration::OF_ONE_ADDRESS;
+            let wait = wait_for("registration", budget, until, now);
+            return Err(OAuthError::too_many_attempts(wait).into());
         }
         Outcome::Full => {
             let why = "no more clients can register themselves here";
@@ -208,6 +216,18 @@ fn write(tx: &mut Tx<'_>, registering: &Registering) -> Result<Committed<Outcome
 fn closed() -> OAuthError {
     let why = "clients cannot register themselves here";
     OAuthError::new(ErrorCode::AccessDenied, why).status(StatusCode::FORBIDDEN)
+}
+
+/// A token that may be none: then it is counted as a guess.
+async fn counted(
+    app: &App,
+    context: &Context,
+    token: Result<Reference, Undone>,
+) -> Result<Reference, Undone> {
+    if token.is_err() {
+        addresses::count(app, context, Limit::Token).await?;
+    }
+    token
 }
 
 /// The token in the header (RFC 6750 §2.1), as one of a kind.
@@ -269,11 +289,13 @@ impl Managed {
         (id, headers): (&str, &HeaderMap),
     ) -> Result<Self, Undone> {
         let refused = "the registration access token is no good";
-        let token = reference(ReferenceKind::ManagementToken, headers)?;
+        let token = reference(ReferenceKind::ManagementToken, headers);
+        let token = counted(app, context, token).await?;
         let Ok(id) = id.parse::<ClientId>() else { return Err(Undone::Token(refused)) };
         let wanted = id.clone();
         let found = app.store.read(move |tx| clients::find(tx, &wanted)).await?;
         let Some(client) = found.filter(|client| is_managed_by(client, &token)) else {
+            addresses::count(app, context, Limit::Token).await?;
             let event = context.event(Kind::ClientRefused, Actor::Anonymous)?;
             record(app, event.refused(refused).client(id)).await?;
             return Err(Undone::Token(refused));

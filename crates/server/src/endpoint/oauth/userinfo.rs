@@ -57,7 +57,7 @@ fn reply(
     // OpenID Connect Core §5.3.2: a signed answer holds `iss`, and `aud`, which is the client.
     told.insert("iss".to_owned(), app.config.issuer.as_str().into());
     told.insert("aud".to_owned(), client.id.as_str().into());
-    let key = snapshot.keys.active(algorithm, app.clock.now());
+    let key = snapshot.keys.signer(algorithm, app.clock.now());
     let key = key.ok_or(Failure::NoKey(algorithm.as_str()))?;
     // Without a `typ`, which ID tokens and access tokens of this server have: neither is taken for
     // it, nor it for either.

@@ -22,8 +22,9 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::{Audit, Committed, StoreError, Tx, devices, sessions};
 use url::form_urlencoded;
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
-use crate::attempts::{Draw, seconds_until};
+use crate::attempts::{Draw, wait_for};
 use crate::browser::{Browser, MARK_TTL, Visitor};
 use crate::context::Context;
 use crate::documents;
@@ -116,15 +117,24 @@ pub async fn send(
         };
     };
 
-    match pressed(&app, &context, &visitor, (press, user_code)).await {
+    if let Err(denied) = addresses::look(&app, &context, Limit::Token) {
+        return frame.put_off(denied);
+    }
+    let answered = pressed(&app, &context, &visitor, (press, user_code)).await;
+    if matches!(answered, Ok(Outcome::Unknown | Outcome::Wait(_)))
+        && let Err(denied) = addresses::count(&app, &context, Limit::Token).await
+    {
+        return frame.put_off(denied);
+    }
+    match answered {
         Ok(Outcome::Ask(device)) => ask(&app, frame, &visitor, &device),
         Ok(Outcome::Allowed) => done(frame, Done::DeviceAllowed),
         Ok(Outcome::Denied) => done(frame, Done::DeviceDenied),
         Ok(Outcome::Unknown) => unknown(),
         Ok(Outcome::Wait(until)) => {
-            let seconds = seconds_until(until, context.now);
-            let many = Complaint::too_many_attempts(&frame, seconds);
-            complain(many, StatusCode::TOO_MANY_REQUESTS).retry_after(seconds)
+            let wait = wait_for("user-code", &GUESSES_OF_A_PERSON, until, context.now);
+            let many = Complaint::too_many_attempts(&frame, wait);
+            complain(many, StatusCode::TOO_MANY_REQUESTS).wait(wait)
         }
         Ok(Outcome::SignedOut) => Page::see_other(&frame.path(DEVICE)),
         Err(failure) => frame.broken(failure),

@@ -101,9 +101,9 @@ pub async fn send(
             let wrong = Complaint::wrong_credentials(&frame);
             return refused(wrong, StatusCode::UNPROCESSABLE_ENTITY);
         }
-        Err(SignInError::Throttled(seconds)) => {
-            let many = Complaint::too_many_attempts(&frame, seconds);
-            return refused(many, StatusCode::TOO_MANY_REQUESTS).retry_after(seconds);
+        Err(SignInError::Throttled(wait)) => {
+            let many = Complaint::too_many_attempts(&frame, wait);
+            return refused(many, StatusCode::TOO_MANY_REQUESTS).wait(wait);
         }
         Err(SignInError::Failure(failure)) => return frame.broken(failure),
     };

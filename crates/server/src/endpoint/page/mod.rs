@@ -17,6 +17,7 @@ use http::request::Parts;
 use munjigi_core::oauth::client::Client;
 
 use crate::account_deletion;
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::asking::client_of;
 use crate::browser::Browser;
@@ -27,6 +28,14 @@ use crate::page::frame::Frame;
 use crate::page::login::Destination;
 use crate::page::reply::Page;
 use crate::settings::Registration;
+
+/// The page for a mailed link that is none, or good no longer: a guess, or a scanner of mails.
+pub(crate) async fn no_link(app: &App, context: &Context, frame: &Frame) -> Page {
+    match addresses::count(app, context, Limit::Token).await {
+        Ok(()) => frame.refuse(Reason::LinkSpent),
+        Err(denied) => frame.put_off(denied),
+    }
+}
 
 /// The parameter that carries the ticket.
 #[derive(serde::Deserialize)]

@@ -3,28 +3,19 @@
 
 use axum::extract::{Query, State};
 use http::StatusCode;
+use munjigi_core::account::Email;
 use munjigi_core::account::link::Purpose;
-use munjigi_core::account::{Email, Password};
-use munjigi_core::audit::{Actor, Event, Kind};
-use munjigi_core::oauth::revocation::Revocation;
+use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::oauth::ticket::Ticket;
-use munjigi_core::secret::keyed_hash;
-use munjigi_core::time::Timestamp;
-use munjigi_store::outbox::Parcel;
-use munjigi_store::{
-    Audit, Committed, StoreError, Tx, consents, links, outbox as sending, passwords, throttles,
-    users,
-};
+use munjigi_store::{Audit, Committed, StoreError, users};
 
-use crate::accounts::check_password;
+use crate::addresses::{self, Limit};
 use crate::app::App;
-use crate::attempts::Ledger;
 use crate::context::{Context, UserAgent};
-use crate::ending::Ending;
 use crate::endpoint::page::Ticketed;
-use crate::endpoint::page::{Here, Visit};
+use crate::endpoint::page::{Here, Visit, no_link};
 use crate::failure::Failure;
-use crate::mail::{About, Device, Link};
+use crate::mail::{About, Device};
 use crate::mailed_link::{self, FollowedLink, MailedLink, Wanted, may_mail};
 use crate::outbox;
 use crate::page::agent::describe;
@@ -36,6 +27,7 @@ use crate::page::locale::Locale;
 use crate::page::outcome::{Done, OutcomePage};
 use crate::page::recover::{NewPassword, Recover};
 use crate::page::reply::{Page, View};
+use crate::recovery::{Recovery, chosen};
 
 /// `GET /recover`.
 pub async fn form(
@@ -81,6 +73,9 @@ pub async fn send(
             return complain(typed, complaint);
         }
     };
+    if let Err(denied) = addresses::count(&app, &context, Limit::Mail).await {
+        return frame.put_off(denied);
+    }
     if let Err(failure) = request(&app, &context, frame.locale, &email).await {
         return frame.broken(failure);
     }
@@ -139,7 +134,7 @@ pub async fn password(
         Ok(Some((_, found))) => {
             NewPassword::new(frame, &text, &found.user.email, vec![]).reply(StatusCode::OK)
         }
-        Ok(None) => frame.refuse(Reason::LinkSpent),
+        Ok(None) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -156,7 +151,7 @@ pub async fn set_password(
     // Before anything is hashed: a link that is over costs nothing.
     let (ticket, found) = match find(&app, &context, text).await {
         Ok(Some(found)) => found,
-        Ok(None) => return frame.refuse(Reason::LinkSpent),
+        Ok(None) => return no_link(&app, &context, &frame).await,
         Err(failure) => return frame.broken(failure),
     };
     let password = match chosen(&frame, fields.find("password"), &found) {
@@ -178,7 +173,7 @@ pub async fn set_password(
     };
     match set {
         Ok(true) => OutcomePage::new(frame, Done::PasswordSet, None).reply(StatusCode::OK),
-        Ok(false) => frame.refuse(Reason::LinkSpent),
+        Ok(false) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -192,100 +187,4 @@ async fn find(
     let now = context.now;
     let found = app.store.read(move |tx| mailed_link::find(tx, &ticket, Purpose::Recover, now));
     Ok(found.await?.zip(mailed_link::ticket(Some(text))).map(|(found, ticket)| (ticket, found)))
-}
-
-/// The new password, or what is wrong with it.
-fn chosen(frame: &Frame, typed: Option<&str>, found: &FollowedLink) -> Result<Password, Complaint> {
-    let Some(typed) = typed else { return Err(Complaint::missing(frame, "password")) };
-    let password = Password::parse(typed.to_owned());
-    let password = password.map_err(|it| Complaint::about(frame, "password", it, it.korean()))?;
-    let email = Email::parse(&found.user.email);
-    let email = email.map_err(|it| Complaint::about(frame, "password", it, it.korean()))?;
-    check_password(&password, &email, found.user.username.as_deref())
-        .map_err(|it| Complaint::about(frame, "password", &it, it.korean()))?;
-    Ok(password)
-}
-
-/// Everything that a recovery writes.
-struct Recovery {
-    ticket: Ticket,
-    hash: String,
-    parcel: Option<Parcel>,
-    ledger: Ledger,
-    changed: Event,
-    verified: Event,
-    now: Timestamp,
-}
-
-impl Recovery {
-    async fn new(
-        app: &App,
-        context: &Context,
-        (ticket, password): (Ticket, Password),
-        found: &FollowedLink,
-        (device, locale): (Device, Locale),
-    ) -> Result<Self, Failure> {
-        let (user, now) = (&found.user, context.now);
-        let about = About::PasswordChanged {
-            at_millis: now.as_millis(),
-            device,
-            recover: Link::to(&app.config, "/recover", &[]),
-        };
-        let key = app.snapshot().keys.attempts.clone();
-        let actor = Actor::User(user.id);
-        let changed = context.event(Kind::PasswordChanged, actor.clone())?.subject(user.id);
-        Ok(Self {
-            hash: app.hashing.hash(password).await?.to_string(),
-            parcel: mailed_link::letter(app, user, locale, about)?,
-            ledger: keyed_hash(&key, &[b"user", user.id.as_bytes()]),
-            changed: changed.with("method", "recovery"),
-            verified: context.event(Kind::EmailVerified, actor)?.subject(user.id),
-            ticket,
-            now,
-        })
-    }
-
-    /// False when the link is good no longer.
-    async fn write(self, app: &App) -> Result<bool, Failure> {
-        let ending = app.ending();
-        let written = app.store.write(move |tx| self.write_in(tx, &ending));
-        let Some(revocation) = written.await? else { return Ok(false) };
-        app.take_over(&revocation);
-        outbox::wake(app);
-        Ok(true)
-    }
-
-    fn write_in(
-        &self,
-        tx: &mut Tx<'_>,
-        ending: &Ending,
-    ) -> Result<Committed<Option<Revocation>>, StoreError> {
-        let found = mailed_link::find(tx, &self.ticket, Purpose::Recover, self.now)?;
-        let Some(FollowedLink { link, mut user }) = found else {
-            return Ok(Committed::nothing(None));
-        };
-        if !links::spend(tx, &user.id, &link.id, self.now)? {
-            return Ok(Committed::nothing(None));
-        }
-        // Whoever had the account before may have asked for these.
-        mailed_link::revoke_open(tx, &user.id, self.now)?;
-        // … and have let a client of their own in, which would be let in again unasked.
-        consents::delete_all(tx, &user.id)?;
-        let mut events = vec![self.changed.clone()];
-        if user.email_verified_at.is_none() {
-            // The link was sent to this address: who has it reads the mails there.
-            user.email_verified_at = Some(self.now);
-            users::update_profile(tx, &user)?;
-            events.push(self.verified.clone());
-        }
-        passwords::put(tx, &user.id, &self.hash, self.now)?;
-        users::set_password_changed(tx, &user.id, ending.now())?;
-        throttles::clear(tx, &self.ledger)?;
-        if let Some(parcel) = &self.parcel {
-            sending::insert(tx, parcel)?;
-        }
-        // ASVS 7.4.3: whoever else is signed in may be the reason for the recovery.
-        let revocation = ending.user(tx, &user.id)?;
-        Ok(Committed::new(Some(revocation), Audit::Records(events)))
-    }
 }

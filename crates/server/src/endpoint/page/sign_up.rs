@@ -8,6 +8,7 @@ use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::{Actor, Kind};
 
 use crate::accounts::{AccountError, NewAccount, check_password};
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::attempts::record;
 use crate::context::Context;
@@ -22,6 +23,7 @@ use crate::page::reply::{Page, View};
 use crate::page::sign_up::{SignUp, TypedAccount};
 use crate::settings::Registration;
 use crate::sign_up::{self, Told};
+use crate::signed_up::SignedUp;
 
 /// `GET /signup`.
 pub async fn form(
@@ -70,12 +72,17 @@ pub async fn send(
         Ok(asked) => asked,
         Err(complaints) => return complain(complaints),
     };
+    if let Err(denied) = addresses::count(&app, &context, Limit::SignUp).await {
+        return frame.put_off(denied);
+    }
     match asked.make(&app, &context, &here).await {
-        Ok(_) if app.mail.is_on() => {
+        Ok(user) if app.mail.is_on() => {
             let done = Done::SignUpMailed { email: typed.email };
-            let page = OutcomePage::new(frame, done, here.way.sealed());
+            let page = OutcomePage::new(frame.clone(), done, here.way.sealed());
             let page = if app.mail.mailbox().is_some() { page.with_mailbox() } else { page };
-            page.reply(StatusCode::OK)
+            let asked = SignedUp::now(user.id, context.now);
+            let given = asked.give(&app.snapshot_kept().keys, page.reply(StatusCode::OK));
+            given.unwrap_or_else(|failure| frame.broken(failure))
         }
         Ok(_) => Page::see_other(&frame.path_with("/login", "flow", here.way.sealed())),
         Err(AccountError::UsernameTaken) => complain(vec![Complaint::username_taken(&frame)]),
@@ -91,6 +98,9 @@ pub async fn send(
 }
 
 async fn closed(app: &App, context: &Context, frame: &Frame) -> Page {
+    if let Err(denied) = addresses::count(app, context, Limit::SignUp).await {
+        return frame.put_off(denied);
+    }
     let refused = match context.event(Kind::SignUpRefused, Actor::Anonymous) {
         Ok(event) => record(app, event.refused("registration is closed")).await,
         Err(error) => Err(error.into()),

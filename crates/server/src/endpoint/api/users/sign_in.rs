@@ -61,6 +61,7 @@ pub async fn sign_in_with_json(
     let request = SignInRequest { login, password, client, scope, resources, user_agent, jkt };
 
     let tokens = sign_in(&app, &context, request).await.map_err(Problem::from)?;
+    app.metrics.issued("password");
 
     Ok(json(StatusCode::OK, &tokens))
 }
@@ -77,12 +78,7 @@ impl From<SignInError> for Problem {
                     "that account and password do not match",
                 )
             },
-            SignInError::Throttled(seconds) => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "too_many_attempts",
-                format!("too many attempts; try again in {seconds} s"),
-            )
-            .retry_after(seconds),
+            SignInError::Throttled(wait) => Self::too_many_attempts(wait),
             SignInError::Client(refusal) => {
                 Self::new(StatusCode::BAD_REQUEST, refusal.code.as_str(), refusal.description)
             }

@@ -8,6 +8,7 @@ use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
 use munjigi_core::audit::{Actor, Kind};
 
 use crate::accounts::{AccountError, NewAccount, Profile, check_password};
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::attempts::record;
 use crate::context::Context;
@@ -58,6 +59,7 @@ pub async fn sign_up(
     headers: HeaderMap,
     Json(body): Json<SignUp>,
 ) -> Result<Response, Problem> {
+    addresses::count(&app, &context, Limit::SignUp).await?;
     let settings = app.snapshot().settings.clone();
     if settings.registration == Registration::Closed {
         let refused = context.event(Kind::SignUpRefused, Actor::Anonymous)?;

@@ -18,6 +18,7 @@ use munjigi_core::secret::Secret;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{Audit, Committed, StoreError, Tx, codes, grants, sessions, users};
 
+use crate::addresses::Trail;
 use crate::app::App;
 use crate::context::Context;
 use crate::ending::Ending;
@@ -82,6 +83,8 @@ struct Events {
     issued: Event,
     reused: Event,
     burnt: Event,
+    /// Whether refusals are told that change nothing.
+    trail: Trail,
 }
 
 /// Answers a redemption. The client has proved who it is, as far as it can.
@@ -89,7 +92,7 @@ pub async fn authorization_code(
     app: &App,
     context: &Context,
     client: Arc<Client>,
-    (presented, jkt): (Presented, Option<String>),
+    (presented, jkt, trail): (Presented, Option<String>, Trail),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::AuthorizationCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -101,7 +104,7 @@ pub async fn authorization_code(
     let resources: Vec<Audience> = resources.collect::<BTreeSet<_>>().into_iter().collect();
     let asked_for = resources.clone();
     let spending = Spending {
-        events: events(context, &client, &ticket)?,
+        events: events(context, &client, &ticket, trail)?,
         ticket,
         client: Arc::clone(&client),
         redirect_uri: presented.redirect_uri,
@@ -177,7 +180,12 @@ const fn invalid_grant(why: &'static str) -> OAuthRefusal {
     OAuthRefusal::new(ErrorCode::InvalidGrant, why)
 }
 
-fn events(context: &Context, client: &Client, ticket: &Ticket) -> Result<Events, Failure> {
+fn events(
+    context: &Context,
+    client: &Client,
+    ticket: &Ticket,
+    trail: Trail,
+) -> Result<Events, Failure> {
     let event = |kind| {
         let event = context.event(kind, Actor::Client(client.id.clone()))?;
         Ok::<_, Failure>(event.subject(ticket.user_id).client(client.id.clone()))
@@ -186,6 +194,7 @@ fn events(context: &Context, client: &Client, ticket: &Ticket) -> Result<Events,
         issued: event(Kind::TokensIssued)?,
         reused: event(Kind::CodeReused)?,
         burnt: event(Kind::CodeRefused)?,
+        trail,
     })
 }
 
@@ -217,13 +226,16 @@ fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, Sto
         Redeemed::Used => {
             let ended = spending.ending.grant(tx, &code.user_id, &code.grant_id)?;
             let event = events.reused.clone().refused("the code was used before");
+            // What ends something is told in any case.
+            let trail = if ended.is_some() { Trail::Told } else { events.trail };
             let outcome = Outcome::Ended(ended, "the code was used before");
             let event = event.with("gid", code.grant_id);
-            Ok(Committed::new(outcome, Audit::Record(Box::new(event))))
+            Ok(trail.refused(outcome, event))
         }
         Redeemed::Burn(reason) => {
             codes::spend(tx, &code.user_id, &code.id, *now)?;
-            Ok(refuse_aloud(events, reason))
+            let event = events.burnt.clone().refused(reason);
+            Ok(Trail::Told.refused(Outcome::Ended(None, reason), event))
         }
         Redeemed::Refuse(reason) => Ok(refuse_aloud(events, reason)),
     }
@@ -232,7 +244,7 @@ fn spend(tx: &mut Tx<'_>, spending: &Spending) -> Result<Committed<Outcome>, Sto
 /// Somebody has the right code and gets nothing for it: the trail is told.
 fn refuse_aloud(events: &Events, reason: &'static str) -> Committed<Outcome> {
     let event = events.burnt.clone().refused(reason);
-    Committed::new(Outcome::Ended(None, reason), Audit::Record(Box::new(event)))
+    events.trail.refused(Outcome::Ended(None, reason), event)
 }
 
 /// The code is good: its grant begins.

@@ -16,6 +16,7 @@ use munjigi_core::secret::Secret;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{Audit, Committed, StoreError, Tx, devices, grants, sessions, users};
 
+use crate::addresses::Trail;
 use crate::app::App;
 use crate::context::Context;
 use crate::id_token::{self, IdToken};
@@ -51,6 +52,7 @@ struct Polling {
     nonce: [u8; 16],
     issued: Event,
     refused: Event,
+    trail: Trail,
     now: Timestamp,
 }
 
@@ -59,7 +61,7 @@ pub async fn device_code(
     app: &App,
     context: &Context,
     client: Arc<Client>,
-    (device_code, jkt): (&Secret, Option<String>),
+    (device_code, jkt, trail): (&Secret, Option<String>, Trail),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::DeviceCode)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -85,6 +87,7 @@ pub async fn device_code(
         nonce: random::bytes()?,
         issued: event(Kind::TokensIssued)?,
         refused: event(Kind::DeviceCodeRefused)?,
+        trail,
         now,
     };
     let outcome = app.store.write(move |tx| poll(tx, &polling)).await?;
@@ -172,7 +175,7 @@ fn refuse_aloud(
         None => event,
     };
     let refusal = OAuthRefusal::new(ErrorCode::InvalidGrant, reason);
-    Ok(Committed::new(Outcome::Refuse(refusal), Audit::Record(Box::new(event))))
+    Ok(polling.trail.refused(Outcome::Refuse(refusal), event))
 }
 
 /// Writes down when it polled, and how long it has to wait from now on.

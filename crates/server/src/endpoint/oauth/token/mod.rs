@@ -12,15 +12,18 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use munjigi_core::account::password::Password;
+use munjigi_core::oauth::client::Client;
 use munjigi_core::oauth::dpop::Possession;
 use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::secret::Secret;
 
+use crate::addresses::{self, Limit, Trail};
 use crate::app::App;
-use crate::context::UserAgent;
+use crate::context::{Context, UserAgent};
 use crate::extract::client_auth::{ClientAuth, FromForm};
 use crate::extract::dpop::DpopProof;
 use crate::extract::form::Form;
+use crate::issue::TokenResponse;
 use crate::registration;
 use crate::reply::json;
 use crate::reply::oauth::OAuthError;
@@ -58,6 +61,19 @@ pub enum TokenRequest {
     ClientCredentials(Asked),
     /// RFC 8628 §3.4: the device code as it came.
     DeviceCode(Secret),
+}
+
+impl TokenRequest {
+    /// What it is called among the metrics.
+    const fn grant(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "password",
+            Self::AuthorizationCode(_) => "authorization_code",
+            Self::Refresh { .. } => "refresh_token",
+            Self::ClientCredentials(_) => "client_credentials",
+            Self::DeviceCode(_) => "device_code",
+        }
+    }
 }
 
 impl FromForm for TokenRequest {
@@ -115,36 +131,61 @@ pub async fn token(
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, OAuthError> {
     let ClientAuth { client, request, context } = auth;
-    let asking = Arc::clone(&client);
+    let (asking, grant) = (Arc::clone(&client), request.grant());
     let now = context.now;
     // RFC 9449 §5: of which key it has to be, a refresh says itself.
     Possession::of_client(&client).admits(proof.jkt())?;
+    let is_password = matches!(request, TokenRequest::Password { .. });
+    if client.is_public() && proof.jkt().is_some() {
+        addresses::look(&app, &context, Limit::Write)?;
+    }
     let jkt = proof.spend(&app, &context, &client.id).await?;
-    let response = match request {
-        TokenRequest::Password { login, password, asked } => {
-            let presented = password::Presented { login, password, asked, user_agent, jkt };
-            password::password(&app, &context, client, presented).await?
-        }
-        TokenRequest::AuthorizationCode(presented) => {
-            authorization_code::authorization_code(&app, &context, client, (presented, jkt)).await?
-        }
-        TokenRequest::Refresh { refresh_token, asked } => {
-            refresh::refresh(&app, &context, &client, (&refresh_token, asked, jkt)).await?
-        }
-        TokenRequest::ClientCredentials(asked) => client_credentials::client_credentials(
-            &app,
-            &context,
-            &client,
-            (&asked, jkt.as_deref()),
-        )?,
-        TokenRequest::DeviceCode(code) => {
-            device_code::device_code(&app, &context, client, (&code, jkt)).await?
+    let response = match tokens(&app, &context, client, (request, user_agent, jkt)).await {
+        Ok(response) => response,
+        Err(error) => {
+            if asking.is_public() && proof.jkt().is_some() {
+                addresses::count(&app, &context, Limit::Write).await?;
+            }
+            if asking.is_public() && error.code() == ErrorCode::InvalidGrant && !is_password {
+                addresses::count(&app, &context, Limit::Token).await?;
+            }
+            return Err(error);
         }
     };
+    app.metrics.issued(grant);
     if let Err(error) = registration::was_used(&app, &asking, context.now).await {
         // The tokens are made, and what they were made for is spent.
         tracing::warn!(%error, "that a client was used could not be written down");
     }
     // RFC 6749 §5.1: never stored by anybody on the way; `json` says so.
     Ok(proof.answered(&app, now, json(StatusCode::OK, &response)))
+}
+
+/// The tokens of a grant.
+async fn tokens(
+    app: &App,
+    context: &Context,
+    client: Arc<Client>,
+    (request, user_agent, jkt): (TokenRequest, UserAgent, Option<String>),
+) -> Result<TokenResponse, OAuthError> {
+    let trail = Trail::of_tokens(app, context, &client);
+    match request {
+        TokenRequest::Password { login, password, asked } => {
+            let presented = password::Presented { login, password, asked, user_agent, jkt };
+            password::password(app, context, client, presented).await
+        }
+        TokenRequest::AuthorizationCode(presented) => {
+            let presented = (presented, jkt, trail);
+            authorization_code::authorization_code(app, context, client, presented).await
+        }
+        TokenRequest::Refresh { refresh_token, asked } => {
+            refresh::refresh(app, context, &client, (&refresh_token, asked, jkt, trail)).await
+        }
+        TokenRequest::ClientCredentials(asked) => {
+            client_credentials::client_credentials(app, context, &client, (&asked, jkt.as_deref()))
+        }
+        TokenRequest::DeviceCode(code) => {
+            device_code::device_code(app, context, client, (&code, jkt, trail)).await
+        }
+    }
 }

@@ -47,7 +47,7 @@ pub async fn password(
         SignInError::Refused => {
             OAuthError::new(ErrorCode::InvalidGrant, "user name or password is wrong")
         }
-        SignInError::Throttled(seconds) => OAuthError::too_many_attempts(seconds),
+        SignInError::Throttled(wait) => OAuthError::too_many_attempts(wait),
         SignInError::Client(refusal) => refusal.into(),
         SignInError::Failure(failure) => failure.into(),
     })

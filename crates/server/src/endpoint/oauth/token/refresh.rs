@@ -18,6 +18,7 @@ use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
 use munjigi_store::{Audit, Committed, StoreError, Tx, grants, revocations};
 
+use crate::addresses::Trail;
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
@@ -56,6 +57,7 @@ struct Rotation {
     lifetimes: Lifetimes,
     theft: Event,
     refused: Event,
+    trail: Trail,
     ended: Revocation,
     now: Timestamp,
 }
@@ -65,7 +67,7 @@ pub async fn refresh(
     app: &App,
     context: &Context,
     client: &Client,
-    (token, asked, jkt): (&Secret, Asked, Option<String>),
+    (token, asked, jkt, trail): (&Secret, Asked, Option<String>, Trail),
 ) -> Result<TokenResponse, OAuthError> {
     client.may_use(GrantType::RefreshToken)?;
     let (snapshot, now) = (app.snapshot_kept(), context.now);
@@ -87,6 +89,7 @@ pub async fn refresh(
             .collect(),
         refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
+        trail,
         ended: Revocation::now(
             revocation::Kind::Grant,
             presented.grant_id,
@@ -138,7 +141,7 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
     let Rotation { presented, client, lifetimes, now, .. } = rotation;
     let refuse = |refusal: OAuthRefusal| {
         let event = rotation.refused.clone().refused(refusal.description);
-        Ok(Committed::new(Refreshed::Refuse(refusal), Audit::Record(Box::new(event))))
+        Ok(rotation.trail.refused(Refreshed::Refuse(refusal), event))
     };
     let unknown = invalid_grant("refresh token is unknown");
     // The row brings the state of its user and session along: a disabled user has no live grant.

@@ -87,9 +87,9 @@ async fn give_up(
             refused(wrong, StatusCode::UNPROCESSABLE_ENTITY)
         }
         Err(Refusal::Over) => to_login(&frame),
-        Err(Refusal::SignIn(SignInError::Throttled(seconds))) => {
-            let many = Complaint::too_many_attempts(&frame, seconds);
-            refused(many, StatusCode::TOO_MANY_REQUESTS).retry_after(seconds)
+        Err(Refusal::SignIn(SignInError::Throttled(wait))) => {
+            let many = Complaint::too_many_attempts(&frame, wait);
+            refused(many, StatusCode::TOO_MANY_REQUESTS).wait(wait)
         }
         Err(Refusal::SignIn(SignInError::Failure(failure))) => frame.broken(failure),
     }

@@ -4,13 +4,16 @@
 
 use axum::extract::{Query, State};
 use http::StatusCode;
+use munjigi_core::account::link::Purpose;
 use munjigi_core::account::{Email, Password};
 
 use crate::app::App;
+use crate::browser::Browser;
 use crate::context::Context;
 use crate::email_change::{self, Agreed, BACK, EmailChange, PAIR, Refusal};
-use crate::endpoint::page::Ticketed;
 use crate::endpoint::page::account::{Here, owner, to_login};
+use crate::endpoint::page::{Ticketed, Visit, no_link};
+use crate::mailed_link::FollowedLink;
 use crate::page::account::AccountForm;
 use crate::page::confirm::{ConfirmPage, Question};
 use crate::page::cookies::Cookie;
@@ -88,42 +91,65 @@ fn refuse(
             refused(vec![Complaint::wrong_password(frame, CURRENT)], unprocessable)
         }
         Refusal::Over => to_login(frame),
-        Refusal::SignIn(SignInError::Throttled(seconds)) => {
-            let many = Complaint::too_many_attempts(frame, seconds);
-            refused(vec![many], StatusCode::TOO_MANY_REQUESTS).retry_after(seconds)
+        Refusal::SignIn(SignInError::Throttled(wait)) => {
+            let many = Complaint::too_many_attempts(frame, wait);
+            refused(vec![many], StatusCode::TOO_MANY_REQUESTS).wait(wait)
         }
         Refusal::SignIn(SignInError::Failure(failure)) => frame.broken(failure),
     }
 }
 
+/// Whether a link was followed at the new address by somebody who has not shown that the account is
+/// theirs. Whoever reads the mails there may be its owner, or may be asked by a stranger to lend
+/// them a proved address.
+fn is_a_strangers(found: &FollowedLink, browser: &Browser) -> bool {
+    let is_owner = browser.holder().is_some_and(|holder| holder.user.id == found.user.id);
+    found.link.purpose == Purpose::ChangeNew && !is_owner
+}
+
 /// `GET /account/email/confirm`: the question behind either link of a pair.
 pub async fn ask_to_change(
     State(app): State<App>,
-    context: Context,
+    Visit { context, browser, .. }: Visit,
     Query(Ticketed { ticket }): Query<Ticketed>,
     frame: Frame,
 ) -> Page {
     match email_change::find(&app, &context, ticket.as_deref(), PAIR).await {
+        Ok(Some(found)) if is_a_strangers(&found, &browser) => {
+            OutcomePage::new(frame, Done::EmailChangeSignIn, None).reply(StatusCode::OK)
+        }
         Ok(Some(found)) => {
             let (ticket, email) = (ticket.as_deref().unwrap_or_default(), &found.link.email);
             ConfirmPage::new(frame, Question::ChangeEmail { ticket, email }).reply(StatusCode::OK)
         }
-        Ok(None) => frame.refuse(Reason::LinkSpent),
+        Ok(None) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
 
 /// `POST /account/email/confirm`: `ticket`; this mailbox agrees.
-pub async fn agree(State(app): State<App>, context: Context, form: PageForm) -> Page {
+pub async fn agree(
+    State(app): State<App>,
+    Visit { context, browser, .. }: Visit,
+    form: PageForm,
+) -> Page {
     let PageForm { fields, frame } = form;
     let ticket = fields.find("ticket");
+    match email_change::find(&app, &context, ticket, PAIR).await {
+        Ok(Some(found)) if is_a_strangers(&found, &browser) => {
+            let page = OutcomePage::new(frame, Done::EmailChangeSignIn, None);
+            return page.reply(StatusCode::FORBIDDEN);
+        }
+        Ok(_) => {}
+        Err(failure) => return frame.broken(failure),
+    }
     match email_change::agree(&app, &context, ticket, frame.locale).await {
         Ok(Agreed::Half) => mailed(&app, frame, Done::EmailChangeHalf),
         Ok(Agreed::Changed(email)) => {
             OutcomePage::new(frame, Done::EmailChanged { email: &email }, None)
                 .reply(StatusCode::OK)
         }
-        Ok(Agreed::Gone) => frame.refuse(Reason::LinkSpent),
+        Ok(Agreed::Gone) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -141,20 +167,21 @@ pub async fn ask_to_undo(
             let question = Question::UndoEmailChange { ticket, email };
             ConfirmPage::new(frame, question).reply(StatusCode::OK)
         }
-        Ok(None) => frame.refuse(Reason::LinkSpent),
+        Ok(None) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
 
-/// `POST /account/email/undo`: `ticket`; the address is as before, and everybody is signed out.
+/// `POST /account/email/undo`: `ticket`; the address is as before, everybody is signed out, and
+/// the password is gone.
 pub async fn undo(State(app): State<App>, context: Context, form: PageForm) -> Page {
     let PageForm { fields, frame } = form;
-    match email_change::undo(&app, &context, fields.find("ticket")).await {
+    match email_change::undo(&app, &context, fields.find("ticket"), frame.locale).await {
         Ok(Some(email)) => {
-            let page = OutcomePage::new(frame, Done::EmailChangeUndone { email: &email }, None);
-            page.reply(StatusCode::OK).clear(Cookie::Session)
+            let done = Done::EmailChangeUndone { email: &email };
+            mailed(&app, frame, done).clear(Cookie::Session)
         }
-        Ok(None) => frame.refuse(Reason::LinkSpent),
+        Ok(None) => no_link(&app, &context, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }

@@ -78,9 +78,9 @@ fn refuse(
             refused(vec![Complaint::wrong_password(frame, CURRENT)], unprocessable)
         }
         Refusal::Over => to_login(frame),
-        Refusal::SignIn(SignInError::Throttled(seconds)) => {
-            let many = Complaint::too_many_attempts(frame, seconds);
-            refused(vec![many], StatusCode::TOO_MANY_REQUESTS).retry_after(seconds)
+        Refusal::SignIn(SignInError::Throttled(wait)) => {
+            let many = Complaint::too_many_attempts(frame, wait);
+            refused(vec![many], StatusCode::TOO_MANY_REQUESTS).wait(wait)
         }
         Refusal::SignIn(SignInError::Failure(failure)) => frame.broken(failure),
     }
