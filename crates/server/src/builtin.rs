@@ -14,6 +14,10 @@ pub const USERS_WRITE: &str = "users:write";
 pub const ROLES_READ: &str = "roles:read";
 /// Change roles, give and take them.
 pub const ROLES_WRITE: &str = "roles:write";
+/// See where people are signed in, with their addresses.
+pub const SESSIONS_READ: &str = "sessions:read";
+/// End sessions.
+pub const SESSIONS_WRITE: &str = "sessions:write";
 /// See clients.
 pub const CLIENTS_READ: &str = "clients:read";
 /// Change clients.
@@ -22,6 +26,10 @@ pub const CLIENTS_WRITE: &str = "clients:write";
 pub const APIS_READ: &str = "apis:read";
 /// Change APIs.
 pub const APIS_WRITE: &str = "apis:write";
+/// See signing keys, their states and times.
+pub const KEYS_READ: &str = "keys:read";
+/// Rotate and withdraw signing keys, and share secrets with APIs.
+pub const KEYS_WRITE: &str = "keys:write";
 /// Follow what is revoked: for APIs, whose clients have it as a scope.
 pub const REVOCATIONS_READ: &str = "revocations:read";
 /// See figures about the whole server.
@@ -36,10 +44,14 @@ pub const PERMISSIONS: &[&str] = &[
     USERS_WRITE,
     ROLES_READ,
     ROLES_WRITE,
+    SESSIONS_READ,
+    SESSIONS_WRITE,
     CLIENTS_READ,
     CLIENTS_WRITE,
     APIS_READ,
     APIS_WRITE,
+    KEYS_READ,
+    KEYS_WRITE,
     REVOCATIONS_READ,
     STATS_READ,
     AUDIT_READ,

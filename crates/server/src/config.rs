@@ -2,8 +2,11 @@
 //! stands in the database instead (`settings.rs`).
 
 mod issuer;
+mod keys;
+mod metrics;
 mod network;
 mod outward;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,11 +20,16 @@ use zeroize::Zeroizing;
 
 use crate::mail::MailConfig;
 use crate::seal::EncryptionKey;
+use crate::tls::TlsFiles;
 use issuer::check_issuer;
+use keys::KeysSection;
+pub use metrics::MetricsListen;
+use metrics::MetricsSection;
 pub use network::Network;
 use network::check_networks;
 pub use outward::Outbound;
 use outward::{MailSection, OutboundSection};
+use tls::TlsSection;
 
 /// Whether the server runs for production or on a laptop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +60,7 @@ pub struct ConfigFile {
     issuer: Option<String>,
     /// The address to listen on.
     listen: Option<String>,
+    tls: TlsSection,
     /// `sqlite:munjigi.db` or `postgres://…`; `database_file` reads it from a file.
     database: Option<String>,
     database_file: Option<PathBuf>,
@@ -60,6 +69,7 @@ pub struct ConfigFile {
     token: TokenSection,
     hashing: HashingSection,
     log: LogSection,
+    metrics: MetricsSection,
     mail: MailSection,
     outbound: OutboundSection,
     mcp: McpSection,
@@ -68,13 +78,6 @@ pub struct ConfigFile {
     /// Variables of the environment that look like ours and are none: no key of the file.
     #[serde(skip)]
     strays: Vec<Mistake>,
-}
-
-#[derive(Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct KeysSection {
-    encryption_key: Option<String>,
-    encryption_key_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -111,14 +114,18 @@ struct McpSection {
 pub const KEYS: &[&str] = &[
     "issuer",
     "listen",
+    "tls.certificate_file",
+    "tls.key_file",
     "database",
     "database_file",
     "keys.encryption_key",
     "keys.encryption_key_file",
+    "keys.previous_encryption_key_file",
     "proxy.trusted",
     "token.access_ttl",
     "hashing.threads",
     "log.format",
+    "metrics.listen",
     "mail.smtp_url",
     "mail.smtp_url_file",
     "mail.from",
@@ -142,6 +149,8 @@ pub struct Config {
     pub issuer: String,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// The certificate to listen with; plain HTTP without one.
+    pub tls: Option<TlsFiles>,
     /// Where the data is.
     pub database: DatabaseUrl,
     /// What seals the keys in the database.
@@ -154,6 +163,8 @@ pub struct Config {
     pub hashing_threads: usize,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Where the metrics are told.
+    pub metrics_listen: MetricsListen,
     /// How mails are sent; without it `serve` sends none.
     pub mail: Option<MailConfig>,
     /// Where this server may go by itself.
@@ -219,15 +230,22 @@ impl ConfigFile {
         };
         let issuer = keep(&mut note, check_issuer(self.issuer.as_deref()));
         let listen = keep(&mut note, check_listen(self.listen.as_deref()));
+        let tls = self.tls.check(self.issuer.as_deref());
+        let tls = tls.unwrap_or_else(|wrong| {
+            wrong.into_iter().for_each(|wrong| note(Err(wrong)));
+            None
+        });
+        let metrics_listen = keep(&mut note, self.metrics.check(listen));
         let database = keep(&mut note, self.check_database());
-        let encryption_key = keep(&mut note, self.check_encryption_key(mode));
+        let encryption_key = keep(&mut note, self.keys.check(mode));
         let trusted = keep(&mut note, check_networks("proxy.trusted", &self.proxy.trusted));
         let mail = keep(&mut note, self.mail.check());
         let outbound = keep(&mut note, self.outbound.check());
         let access_ttl = keep(&mut note, check_access_ttl(self.token.access_ttl.as_deref()));
         if let (Some(listen), Some(trusted)) = (listen, &trusted) {
-            let plain = self.danger_plain_http == Some(true);
-            note(check_exposure(listen, trusted, plain));
+            // A mistake in what is said of TLS is told above, and not as plain HTTP.
+            let is_meant = self.tls.is_said() || self.danger_plain_http == Some(true);
+            note(check_exposure(listen, trusted, is_meant));
         }
         let threads = self.hashing.threads.map_or_else(default_threads, usize::from);
         note(check_threads(threads));
@@ -245,12 +263,14 @@ impl ConfigFile {
             mode,
             issuer,
             listen,
+            tls,
             database,
             encryption_key: std::sync::Arc::new(key),
             trusted_proxies: trusted,
             access_ttl: ttl,
             hashing_threads: threads,
             log_format: self.log.format,
+            metrics_listen: metrics_listen.unwrap_or_default(),
             mail: mail.flatten(),
             outbound: outbound.unwrap_or_default(),
             mcp: self.mcp.enabled == Some(true),
@@ -271,33 +291,6 @@ impl ConfigFile {
             let forms = "`sqlite:PATH`, `sqlite::memory:` or `postgres://USER:PASSWORD@HOST/NAME`";
             mistake("database", format!("a database is {forms}"))
         })
-    }
-
-    fn check_encryption_key(&self, mode: Mode) -> Result<EncryptionKey, Mistake> {
-        let key = "keys.encryption_key_file";
-        let text = match (&self.keys.encryption_key, &self.keys.encryption_key_file) {
-            (Some(_), Some(_)) => {
-                let message = "say it once: `encryption_key` or `encryption_key_file`";
-                return Err(mistake(key, message));
-            }
-            (Some(text), None) => Zeroizing::new(text.clone()),
-            (None, Some(path)) => {
-                let text = read_secret(key, path)?;
-                if mode == Mode::Serve && is_exposed(path) {
-                    return Err(mistake(key, exposed(path)));
-                }
-                text
-            }
-            (None, None) => {
-                return Err(mistake(
-                    key,
-                    "signing keys are sealed in the database under a key that is kept elsewhere; \
-                     make one with `openssl rand -base64 32 > munjigi.key; chmod 400 munjigi.key` \
-                     and name the file here",
-                ));
-            }
-        };
-        EncryptionKey::parse(&text).map_err(|error| mistake(key, error.to_string()))
     }
 }
 
@@ -458,14 +451,15 @@ pub fn parse_span(text: &str) -> Option<Span> {
     }
 }
 
-fn check_exposure(listen: SocketAddr, trusted: &[Network], plain: bool) -> Result<(), Mistake> {
-    if listen.ip().is_loopback() || !trusted.is_empty() || plain {
+fn check_exposure(listen: SocketAddr, trusted: &[Network], is_meant: bool) -> Result<(), Mistake> {
+    if listen.ip().is_loopback() || !trusted.is_empty() || is_meant {
         return Ok(());
     }
     Err(mistake(
         "listen",
-        "this address can be reached by others, in plain HTTP; listen on 127.0.0.1, or name the \
-         proxy that brings TLS in `proxy.trusted`, or set `danger_plain_http = true`",
+        "this address can be reached by others, in plain HTTP; give it a certificate \
+         (`tls.certificate_file`), or listen on 127.0.0.1, or name the proxy that brings TLS in \
+         `proxy.trusted`, or set `danger_plain_http = true`",
     ))
 }
 

@@ -54,6 +54,7 @@ impl Ending {
             Kind::Grant | Kind::Session | Kind::Key => None,
         };
         let revocation = revocation.after(previous);
+        munjigi_core::planted!("revocation_unannounced", return Ok(revocation));
         let seq = revocations::announce(tx, &revocation)?;
         Ok(Revocation { seq, ..revocation })
     }
@@ -187,6 +188,12 @@ impl Ending {
             announced.extend(revocations::announce_all(tx, kind, batch.collect())?);
         }
         Ok(announced)
+    }
+
+    /// Ends everything that a key signed. What people hold besides lives on: the next refresh brings
+    /// a token of another key.
+    pub fn key(&self, tx: &mut Tx<'_>, kid: &str) -> Result<Revocation, StoreError> {
+        self.announce(tx, Kind::Key, kid)
     }
 
     /// Ends the tokens of a client. Its grants stay: a disabled client cannot use them.

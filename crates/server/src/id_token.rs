@@ -99,7 +99,7 @@ impl IdToken<'_> {
         if let Some(nonce) = self.nonce {
             claims.insert("nonce".to_owned(), nonce.into());
         }
-        let key = snapshot.keys.active(algorithm, self.now);
+        let key = snapshot.keys.signer(algorithm, self.now);
         let key = key.ok_or(Failure::NoKey(algorithm.as_str()))?;
         Ok(key.sign(TYP, &claims)?)
     }
@@ -155,7 +155,7 @@ pub fn hinted(app: &App, hint: &str) -> Option<Hinted> {
     if unverified.header().typ.as_deref() != Some(TYP) {
         return None;
     }
-    let verified = unverified.verify(app.snapshot_kept().keys.published()).ok()?;
+    let verified = unverified.verify(app.snapshot_kept().keys.accepted()).ok()?;
     let claims = verified.claims().ok()?;
     if claims.iss.as_deref() != Some(app.config.issuer.as_str()) {
         return None;

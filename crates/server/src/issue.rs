@@ -274,7 +274,7 @@ fn sign(
     claims: &impl Serialize,
     now: Timestamp,
 ) -> Result<String, Failure> {
-    let key = snapshot.keys.active(target.algorithm, now);
+    let key = snapshot.keys.signer(target.algorithm, now);
     let key = key.ok_or(Failure::NoKey(target.algorithm.as_str()))?;
     Ok(key.sign(ACCESS_TOKEN_TYP, claims)?)
 }

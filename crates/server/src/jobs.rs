@@ -61,6 +61,8 @@ pub async fn run(app: &App) -> Result<(), Failure> {
     if app.snapshot().lacks_keys {
         app.reload().await?;
     }
+    app.rotate_due_keys().await?;
+    app.write_key_uses().await?;
     destroy_retired_keys(app).await
 }
 

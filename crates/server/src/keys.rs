@@ -5,15 +5,18 @@
 //! `retires_at`, then destroyed. So several nodes agree without talking.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::keys::{Purpose, StoredKey};
-use munjigi_token::{Algorithm, Jwks, KeySet, SigningKey};
+use munjigi_token::{Algorithm, Jwk, Jwks, KeySet, SigningKey, VerifyingKey};
+use serde_json::{Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::accounts::rfc3339;
 use crate::random;
 use crate::seal::{EncryptionKey, SealError};
 
@@ -21,6 +24,11 @@ use crate::seal::{EncryptionKey, SealError};
 pub const PUBLISH_AHEAD: Span = Span::from_hours(24);
 /// How long a key stays published after the last token that it signed has expired.
 pub const RETIRE_AFTER: Span = Span::from_hours(1);
+
+/// How far the clocks of two nodes may be apart: a key that signs elsewhere already is taken here.
+const CLOCKS_APART: Span = Span::from_minutes(2);
+/// How exactly it is known when a key last signed.
+const USE_PRECISION: Span = Span::from_minutes(5);
 
 /// What is wrong with the keys.
 #[derive(Debug, Error)]
@@ -50,16 +58,30 @@ pub enum KeyError {
 /// One signing key and its times.
 #[derive(Clone)]
 struct Dated {
-    key: SigningKey,
+    public: Jwk,
+    verifying: VerifyingKey,
+    /// Nothing while this node cannot open it.
+    private: Option<SigningKey>,
     created_at: Timestamp,
     activates_at: Timestamp,
     retires_at: Option<Timestamp>,
+    last_use: Arc<LastUse>,
+}
+
+/// When a key last signed, as this node knows.
+#[derive(Debug, Default)]
+struct LastUse {
+    /// Unix milliseconds, a multiple of the precision; zero before the first time.
+    at: AtomicI64,
+    /// What of it stands in the database.
+    written: AtomicI64,
 }
 
 /// The keys of one moment.
 pub struct KeyRing {
     signing: Vec<Dated>,
     published: KeySet,
+    accepted: KeySet,
     jwks: Jwks,
     /// Keys the MAC of refresh tokens.
     pub refresh: Zeroizing<[u8; 32]>,
@@ -111,24 +133,39 @@ impl State {
 }
 
 impl KeyRing {
-    /// Opens the keys of the database.
-    pub fn open(stored: &[StoredKey], kek: &EncryptionKey) -> Result<Self, KeyError> {
+    /// Opens the keys of the database, as they are at `now`.
+    ///
+    /// What a running node has open already, it goes on with: `known` are its keys of a moment ago.
+    /// So a node that was not told of a new key-encryption key signs as long as it runs; a key that
+    /// it cannot open is published by it, and signed with by others.
+    pub fn open(
+        stored: &[StoredKey],
+        kek: &EncryptionKey,
+        now: Timestamp,
+        known: Option<&Self>,
+    ) -> Result<Self, KeyError> {
         let mut signing = Vec::new();
-        let mut root = None;
+        let mut root = known.map(|known| known.root.clone());
         for key in stored {
             let Some(sealed) = &key.sealed else { continue };
-            let plain = kek.open(&place(&key.kid), sealed)?;
             match key.purpose {
-                Purpose::Mac => root = plain.first_chunk::<32>().copied().map(Zeroizing::new),
-                Purpose::Sign => signing.push(open_signing(key, &plain)?),
+                Purpose::Mac if root.is_some() => {}
+                Purpose::Mac => {
+                    let plain = kek.open(&place(&key.kid), sealed)?;
+                    root = plain.first_chunk::<32>().copied().map(Zeroizing::new);
+                }
+                Purpose::Sign if key.retires_at.is_some_and(|at| at <= now) => {}
+                Purpose::Sign => signing.push(Dated::open(key, sealed, kek, known)?),
             }
         }
         let root = root.ok_or(KeyError::NoRoot)?;
         let derive = |label: &[u8]| Zeroizing::new(keyed_hash(&root, &[label]));
-        let public = signing.iter().filter_map(|dated| dated.key.public_jwk()).collect();
+        let is_taken = |dated: &&Dated| dated.activates_at <= now.plus(CLOCKS_APART);
+        let verifying = |dated: &Dated| dated.verifying.clone();
         Ok(Self {
-            published: KeySet::from_keys(signing.iter().map(|dated| dated.key.verifying_key())),
-            jwks: Jwks { keys: public },
+            published: KeySet::from_keys(signing.iter().map(verifying)),
+            accepted: KeySet::from_keys(signing.iter().filter(is_taken).map(verifying)),
+            jwks: Jwks { keys: signing.iter().map(|dated| dated.public.clone()).collect() },
             signing,
             refresh: derive(b"refresh token"),
             attempts: derive(b"attempts"),
@@ -138,21 +175,52 @@ impl KeyRing {
 
     /// The key that signs with `algorithm` at `now`.
     pub fn active(&self, algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
-        self.signing
-            .iter()
-            .filter(|dated| dated.key.algorithm() == algorithm && dated.activates_at <= now)
-            .max_by_key(|dated| dated.created_at)
-            .map(|dated| &dated.key)
+        self.find_active(algorithm, now).and_then(|dated| dated.private.as_ref())
     }
 
-    /// Every key whose signatures are taken.
+    /// The same, to sign with: it is noted that it did.
+    pub fn signer(&self, algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
+        let dated = self.find_active(algorithm, now)?;
+        dated.last_use.note(now);
+        dated.private.as_ref()
+    }
+
+    fn find_active(&self, algorithm: Algorithm, now: Timestamp) -> Option<&Dated> {
+        let is_ready = |dated: &&Dated| {
+            let is_due = dated.activates_at <= now;
+            dated.verifying.algorithm() == algorithm && is_due && dated.private.is_some()
+        };
+        self.signing.iter().filter(is_ready).max_by_key(|dated| dated.created_at)
+    }
+
+    /// Every key that is published: those among them that do not sign yet, too.
     pub fn published(&self) -> &KeySet {
         &self.published
     }
 
-    /// The same as a document (RFC 7517 §5).
+    /// Every key whose signatures are taken here: nobody signs with one that is yet to begin.
+    pub fn accepted(&self) -> &KeySet {
+        &self.accepted
+    }
+
+    /// The published keys as a document (RFC 7517 §5).
     pub fn jwks(&self) -> &Jwks {
         &self.jwks
+    }
+
+    /// The keys that signed since that was last asked and written down, and when.
+    pub(crate) fn uses(&self) -> Vec<(String, Timestamp)> {
+        let used = self.signing.iter().filter_map(|dated| {
+            let kid = dated.verifying.kid()?.to_owned();
+            dated.last_use.unwritten().map(|at| (kid, at))
+        });
+        used.collect()
+    }
+
+    /// Notes that the use of a key stands in the database.
+    pub(crate) fn wrote_use(&self, kid: &str, at: Timestamp) {
+        let of = self.signing.iter().filter(|dated| dated.verifying.kid() == Some(kid));
+        of.for_each(|dated| dated.last_use.written.store(at.as_millis(), Ordering::Relaxed));
     }
 
     /// The algorithms that a client can have its tokens signed with: all of them, since a key is
@@ -162,11 +230,50 @@ impl KeyRing {
         ALGORITHMS.into_iter().filter(is_ready).collect()
     }
 
-    /// When something changes by itself next: a key becomes active or may be destroyed.
+    /// When something changes by itself next: a key is taken, signs, or is published no more.
     pub fn changes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let times =
-            self.signing.iter().flat_map(|dated| [Some(dated.activates_at), dated.retires_at]);
+        let times = self.signing.iter().flat_map(|dated| {
+            let taken_at = dated.activates_at.minus(CLOCKS_APART);
+            [Some(taken_at), Some(dated.activates_at), dated.retires_at]
+        });
         times.flatten().filter(|at| *at > now).min()
+    }
+
+    /// When the next key of some algorithm is to be made, if keys live for so long.
+    pub(crate) fn due_at(&self, lifetime: Span, now: Timestamp) -> Option<Timestamp> {
+        let all = self.last_ones(now).into_iter();
+        all.map(|dated| dated.due_at(lifetime)).filter(|at| *at > now).min()
+    }
+
+    /// The keys whose successors are to be made by now.
+    pub(crate) fn due(&self, lifetime: Span, now: Timestamp) -> Vec<Due> {
+        let all = self.last_ones(now).into_iter().filter(|dated| dated.due_at(lifetime) <= now);
+        let due = all.map(|dated| Due {
+            kid: dated.verifying.kid().unwrap_or_default().to_owned(),
+            algorithm: dated.verifying.algorithm(),
+            activates_at: dated.activates_at.plus(lifetime).max(now.plus(PUBLISH_AHEAD)),
+        });
+        due.collect()
+    }
+
+    /// The keys that sign, and that no other one waits to follow.
+    fn last_ones(&self, now: Timestamp) -> Vec<&Dated> {
+        let is_last = |dated: &&Dated| {
+            let is_newer = |other: &Dated| {
+                other.verifying.algorithm() == dated.verifying.algorithm()
+                    && other.created_at > dated.created_at
+            };
+            dated.activates_at <= now && !self.signing.iter().any(is_newer)
+        };
+        self.signing.iter().filter(is_last).collect()
+    }
+
+    /// Since when the key of each algorithm signs that does at `now`.
+    pub fn active_since(&self, now: Timestamp) -> Vec<(Algorithm, Timestamp)> {
+        let signing = |algorithm| {
+            self.find_active(algorithm, now).map(|dated| (algorithm, dated.activates_at))
+        };
+        ALGORITHMS.into_iter().filter_map(signing).collect()
     }
 
     /// A secret for a named use, the same on every node and after every restart.
@@ -175,16 +282,73 @@ impl KeyRing {
     }
 }
 
-fn open_signing(key: &StoredKey, plain: &[u8]) -> Result<Dated, KeyError> {
-    let damaged = |source| KeyError::Damaged { kid: key.kid.clone(), source };
-    let algorithm: Algorithm = key.algorithm.parse().map_err(damaged)?;
-    let signing = SigningKey::from_pkcs8(algorithm, &key.kid, plain).map_err(damaged)?;
-    let StoredKey { created_at, activates_at, retires_at, .. } = *key;
-    Ok(Dated { key: signing, created_at, activates_at, retires_at })
+/// A key whose successor is to be made.
+pub(crate) struct Due {
+    /// Which one.
+    pub kid: String,
+    /// What the next one signs with.
+    pub algorithm: Algorithm,
+    /// When the next one begins to.
+    pub activates_at: Timestamp,
+}
+
+impl Dated {
+    /// When its successor is to be published, so that it signs when this one is that old.
+    fn due_at(&self, lifetime: Span) -> Timestamp {
+        self.activates_at.plus(lifetime).minus(PUBLISH_AHEAD)
+    }
+
+    fn open(
+        key: &StoredKey,
+        sealed: &[u8],
+        kek: &EncryptionKey,
+        known: Option<&KeyRing>,
+    ) -> Result<Self, KeyError> {
+        let StoredKey { created_at, activates_at, retires_at, .. } = *key;
+        let same = |dated: &&Self| dated.verifying.kid() == Some(&key.kid);
+        if let Some(open) = known.and_then(|known| known.signing.iter().find(same))
+            && open.private.is_some()
+        {
+            return Ok(Self { created_at, activates_at, retires_at, ..open.clone() });
+        }
+        let damaged = |source| KeyError::Damaged { kid: key.kid.clone(), source };
+        let public = Jwk::parse(key.jwk.as_deref().unwrap_or_default().as_bytes());
+        let public = public.map_err(damaged)?;
+        let private = match kek.open(&place(&key.kid), sealed) {
+            Ok(plain) => {
+                let algorithm: Algorithm = key.algorithm.parse().map_err(damaged)?;
+                Some(SigningKey::from_pkcs8(algorithm, &key.kid, &plain).map_err(damaged)?)
+            }
+            Err(error) if known.is_none() => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(kid = key.kid, %error, "this node does not sign with this key");
+                None
+            }
+        };
+        let verifying = VerifyingKey::from_jwk(&public).map_err(damaged)?;
+        let last_use = Arc::default();
+        Ok(Self { public, verifying, private, created_at, activates_at, retires_at, last_use })
+    }
+}
+
+impl LastUse {
+    /// Once in so many minutes a store, and else a load.
+    fn note(&self, now: Timestamp) {
+        let step = USE_PRECISION.as_millis();
+        let at = now.as_millis().div_euclid(step).saturating_mul(step);
+        if self.at.load(Ordering::Relaxed) != at {
+            self.at.store(at, Ordering::Relaxed);
+        }
+    }
+
+    fn unwritten(&self) -> Option<Timestamp> {
+        let at = self.at.load(Ordering::Relaxed);
+        (at > self.written.load(Ordering::Relaxed)).then_some(Timestamp::from_millis(at))
+    }
 }
 
 /// The place that a sealed key is bound to.
-fn place(kid: &str) -> String {
+pub(crate) fn place(kid: &str) -> String {
     format!("key/{kid}")
 }
 
@@ -211,6 +375,8 @@ pub fn generate(
         activates_at,
         retires_at: None,
         destroyed_at: None,
+        withdrawn_at: None,
+        last_used_at: None,
     })
 }
 
@@ -228,6 +394,24 @@ pub fn generate_root(kek: &EncryptionKey, now: Timestamp) -> Result<StoredKey, K
         activates_at: now,
         retires_at: None,
         destroyed_at: None,
+        withdrawn_at: None,
+        last_used_at: None,
+    })
+}
+
+/// A key as it is shown: never its private half.
+pub fn show_key(key: &StoredKey, state: State) -> Value {
+    json!({
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "purpose": key.purpose.as_str(),
+        "state": state.as_str(),
+        "created_at": rfc3339(key.created_at),
+        "activates_at": rfc3339(key.activates_at),
+        "retires_at": key.retires_at.map(rfc3339),
+        "destroyed_at": key.destroyed_at.map(rfc3339),
+        "withdrawn_at": key.withdrawn_at.map(rfc3339),
+        "last_used_at": key.last_used_at.map(rfc3339),
     })
 }
 

@@ -3,6 +3,8 @@
 
 mod below;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, on};
@@ -11,8 +13,12 @@ use tower::layer::layer_fn;
 use tower::layer::util::Stack;
 
 use crate::app::App;
+use crate::builtin::{
+    APIS_READ, APIS_WRITE, AUDIT_READ, CLIENTS_READ, CLIENTS_WRITE, KEYS_READ, KEYS_WRITE,
+    ROLES_READ, ROLES_WRITE, SESSIONS_READ, SESSIONS_WRITE, STATS_READ, USERS_READ, USERS_WRITE,
+};
 use crate::config::Mode;
-use crate::context::{Contexts, Named};
+use crate::context::{Contexts, Named, Needed};
 use crate::cross_origin::{Readers, SHARED, preflight};
 use crate::endpoint::api::{admin, revocations, users};
 use crate::endpoint::oauth::{
@@ -32,6 +38,23 @@ pub struct Route {
     /// The path, with `{parameters}`.
     pub path: &'static str,
 }
+
+/// What the layer around a handler has to know of where it stands.
+#[derive(Clone, Copy)]
+struct Place {
+    route: Route,
+    readers: Readers,
+}
+
+impl Place {
+    fn of(method: &'static str, path: &'static str) -> Self {
+        Self { route: Route { method, path }, readers: Readers::of(path) }
+    }
+}
+
+/// Where a request is that is at no route: whatever it names stands nowhere.
+const NOWHERE: Place =
+    Place { route: Route { method: "any", path: "unmatched" }, readers: Readers::SameOrigin };
 
 /// Routes while they are collected.
 struct Table {
@@ -54,22 +77,52 @@ impl Table {
     {
         self.routes.push(Route { method, path });
         if let Some(app) = &self.app {
-            let handler = around(app, Readers::of(path), handler);
+            let handler = around(app, Place::of(method, path), handler);
             self.router = self.router.route(path, on(filter(method), handler));
         }
         self
     }
 
     /// The same behind our own verifier.
-    fn guard<H, T>(mut self, method: &'static str, path: &'static str, handler: H) -> Self
+    fn guard<H, T>(self, method: &'static str, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.guarded((method, path), None, handler)
+    }
+
+    /// The same of the admin API, for who has a permission: whoever has not is told so before
+    /// anything that they sent is looked at.
+    fn admin<H, T>(
+        self,
+        method: &'static str,
+        path: &'static str,
+        needed: &'static str,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.guarded((method, path), Some(Needed(needed)), handler)
+    }
+
+    fn guarded<H, T>(
+        mut self,
+        (method, path): (&'static str, &'static str),
+        needed: Option<Needed>,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, App>,
         T: 'static,
     {
         self.routes.push(Route { method, path });
         if let Some(app) = &self.app {
-            let verifier = Stack::new(app.verifier.layer(), layer_fn(Named::new));
-            let handler = around(app, Readers::of(path), handler.layer(verifier));
+            let named = layer_fn(move |inner| Named::new(inner, needed));
+            let verifier = Stack::new(app.verifier.layer(), named);
+            let handler = around(app, Place::of(method, path), handler.layer(verifier));
             self.router = self.router.route(path, on(filter(method), handler));
         }
         self
@@ -78,14 +131,17 @@ impl Table {
 
 /// The outermost layer, right around a handler: one that the router is given costs every request
 /// a box and a copy of what stands below it.
-fn around<H, T>(app: &App, readers: Readers, handler: H) -> impl Handler<T, App>
+fn around<H, T>(app: &App, place: Place, handler: H) -> impl Handler<T, App>
 where
     H: Handler<T, App>,
     H::Future: Unpin,
     T: 'static,
 {
     let app = app.clone();
-    handler.layer(layer_fn(move |inner| Contexts::new(app.clone(), readers, inner)))
+    let numbers = app.metrics.requests.of(place.route);
+    let outermost =
+        move |inner| Contexts::new(app.clone(), (place.readers, Arc::clone(&numbers)), inner);
+    handler.layer(layer_fn(outermost))
 }
 
 fn filter(method: &str) -> MethodFilter {
@@ -105,8 +161,8 @@ pub fn router(app: &App) -> Router {
         .merge(guarded(Some(app)).router)
         .merge(pages(app.config.mode, Some(app)).router)
         .merge(preflights(app))
-        .method_not_allowed_fallback(around(app, Readers::SameOrigin, not_allowed));
-    let not_found = around(app, Readers::SameOrigin, not_found);
+        .method_not_allowed_fallback(around(app, NOWHERE, not_allowed));
+    let not_found = around(app, NOWHERE, not_found);
     let whole = routes.clone().fallback(not_found).with_state(app.clone());
     match path_of(&app.config.issuer) {
         "" => whole,
@@ -116,8 +172,8 @@ pub fn router(app: &App) -> Router {
 
 /// What browsers ask before a page of another origin sends something.
 fn preflights(app: &App) -> Router<App> {
-    SHARED.iter().fold(Router::new(), |routes, path| {
-        let handler = around(app, Readers::AnyOrigin, preflight);
+    SHARED.into_iter().fold(Router::new(), |routes, path| {
+        let handler = around(app, Place::of("OPTIONS", path), preflight);
         routes.route(path, on(MethodFilter::OPTIONS, handler))
     })
 }
@@ -125,13 +181,14 @@ fn preflights(app: &App) -> Router<App> {
 /// The routes of an issuer with a path. A proxy may take the path away before it asks here, or
 /// leave it there; and metadata is looked for in front of it, too.
 fn mounted(app: &App, routes: Router<App>, path: &str) -> Router {
-    let well_known = ["openid-configuration", "oauth-authorization-server"];
-    let routes = well_known.iter().fold(routes, |routes, name| {
+    let well_known =
+        ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
+    let routes = well_known.into_iter().fold(routes, |routes, name| {
         // RFC 8414 §3.1: the well-known part stands between the host and the path; §5: so it does
         // for OpenID Connect's own document, beside the place that its specification says.
-        let path = format!("/.well-known/{name}{path}");
-        let document = around(app, Readers::AnyOrigin, metadata::configuration);
-        let asked = around(app, Readers::AnyOrigin, preflight);
+        let path = format!("{name}{path}");
+        let document = around(app, Place::of("GET", name), metadata::configuration);
+        let asked = around(app, Place::of("OPTIONS", name), preflight);
         let methods = on(MethodFilter::GET, document).on(MethodFilter::OPTIONS, asked);
         routes.route(&path, methods)
     });
@@ -273,45 +330,67 @@ fn account_api(table: Table) -> Table {
 
 fn admin_api(table: Table) -> Table {
     table
-        .guard("GET", "/api/v1/admin/stats", admin::stats::stats)
-        .guard("GET", "/api/v1/admin/audit", admin::audit::list)
-        .guard("GET", "/api/v1/admin/users", admin::users::list)
-        .guard("POST", "/api/v1/admin/users", admin::users::create)
-        .guard("GET", "/api/v1/admin/users/{id}", admin::users::show)
-        .guard("PATCH", "/api/v1/admin/users/{id}", admin::users::change)
-        .guard("DELETE", "/api/v1/admin/users/{id}", admin::users::delete)
-        .guard("POST", "/api/v1/admin/users/{id}/disable", admin::users::disable)
-        .guard("POST", "/api/v1/admin/users/{id}/enable", admin::users::enable)
-        .guard("PUT", "/api/v1/admin/users/{id}/roles", admin::users::set_roles)
-        .guard("GET", "/api/v1/admin/clients", admin::clients::list)
-        .guard("POST", "/api/v1/admin/clients", admin::clients::create)
-        .guard("GET", "/api/v1/admin/clients/{id}", admin::clients::show)
-        .guard("PATCH", "/api/v1/admin/clients/{id}", admin::clients::change)
-        .guard("DELETE", "/api/v1/admin/clients/{id}", admin::clients::delete)
-        .guard("POST", "/api/v1/admin/clients/{id}/disable", admin::clients::disable)
-        .guard("POST", "/api/v1/admin/clients/{id}/enable", admin::clients::enable)
-        .guard("POST", "/api/v1/admin/clients/{id}/rotate-secret", admin::clients::rotate_secret)
-        .guard("GET", "/api/v1/admin/registration-tokens", admin::registration_tokens::list)
-        .guard("POST", "/api/v1/admin/registration-tokens", admin::registration_tokens::create)
-        .guard(
+        .admin("GET", "/api/v1/admin/stats", STATS_READ, admin::stats::stats)
+        .admin("GET", "/api/v1/admin/audit", AUDIT_READ, admin::audit::list)
+        .admin("GET", "/api/v1/admin/users", USERS_READ, admin::users::list)
+        .admin("POST", "/api/v1/admin/users", USERS_WRITE, admin::users::create)
+        .admin("GET", "/api/v1/admin/users/{id}", USERS_READ, admin::users::show)
+        .admin("PATCH", "/api/v1/admin/users/{id}", USERS_WRITE, admin::users::change)
+        .admin("DELETE", "/api/v1/admin/users/{id}", USERS_WRITE, admin::users::delete)
+        .admin("POST", "/api/v1/admin/users/{id}/disable", USERS_WRITE, admin::users::disable)
+        .admin("POST", "/api/v1/admin/users/{id}/enable", USERS_WRITE, admin::users::enable)
+        .admin("PUT", "/api/v1/admin/users/{id}/roles", USERS_WRITE, admin::users::set_roles)
+        .admin("GET", "/api/v1/admin/sessions", SESSIONS_READ, admin::sessions::list)
+        .admin("DELETE", "/api/v1/admin/sessions", SESSIONS_WRITE, admin::sessions::end_all)
+        .admin("DELETE", "/api/v1/admin/sessions/{id}", SESSIONS_WRITE, admin::sessions::end)
+        .admin("GET", "/api/v1/admin/clients", CLIENTS_READ, admin::clients::list)
+        .admin("POST", "/api/v1/admin/clients", CLIENTS_WRITE, admin::clients::create)
+        .admin("GET", "/api/v1/admin/clients/{id}", CLIENTS_READ, admin::clients::show)
+        .admin("PATCH", "/api/v1/admin/clients/{id}", CLIENTS_WRITE, admin::clients::change)
+        .admin("DELETE", "/api/v1/admin/clients/{id}", CLIENTS_WRITE, admin::clients::delete)
+        .admin("POST", "/api/v1/admin/clients/{id}/disable", CLIENTS_WRITE, admin::clients::disable)
+        .admin("POST", "/api/v1/admin/clients/{id}/enable", CLIENTS_WRITE, admin::clients::enable)
+        .admin(
+            "POST",
+            "/api/v1/admin/clients/{id}/rotate-secret",
+            CLIENTS_WRITE,
+            admin::clients::rotate_secret,
+        )
+        .admin(
+            "GET",
+            "/api/v1/admin/registration-tokens",
+            CLIENTS_READ,
+            admin::registration_tokens::list,
+        )
+        .admin(
+            "POST",
+            "/api/v1/admin/registration-tokens",
+            CLIENTS_WRITE,
+            admin::registration_tokens::create,
+        )
+        .admin(
             "DELETE",
             "/api/v1/admin/registration-tokens/{id}",
+            CLIENTS_WRITE,
             admin::registration_tokens::delete,
         )
-        .guard("GET", "/api/v1/admin/apis", admin::apis::list)
-        .guard("POST", "/api/v1/admin/apis", admin::apis::create)
-        .guard("GET", "/api/v1/admin/apis/{audience}", admin::apis::show)
-        .guard("PATCH", "/api/v1/admin/apis/{audience}", admin::apis::change)
-        .guard("DELETE", "/api/v1/admin/apis/{audience}", admin::apis::delete)
-        .guard("POST", "/api/v1/admin/apis/{audience}/disable", admin::apis::disable)
-        .guard("POST", "/api/v1/admin/apis/{audience}/enable", admin::apis::enable)
-        .guard("GET", "/api/v1/admin/roles", admin::roles::list)
-        .guard("POST", "/api/v1/admin/roles", admin::roles::create)
-        .guard("GET", "/api/v1/admin/roles/{name}", admin::roles::show)
-        .guard("PATCH", "/api/v1/admin/roles/{name}", admin::roles::change)
-        .guard("DELETE", "/api/v1/admin/roles/{name}", admin::roles::delete)
-        .guard("POST", "/api/v1/admin/roles/{name}/disable", admin::roles::disable)
-        .guard("POST", "/api/v1/admin/roles/{name}/enable", admin::roles::enable)
+        .admin("GET", "/api/v1/admin/apis", APIS_READ, admin::apis::list)
+        .admin("POST", "/api/v1/admin/apis", APIS_WRITE, admin::apis::create)
+        .admin("GET", "/api/v1/admin/apis/{audience}", APIS_READ, admin::apis::show)
+        .admin("PATCH", "/api/v1/admin/apis/{audience}", APIS_WRITE, admin::apis::change)
+        .admin("DELETE", "/api/v1/admin/apis/{audience}", APIS_WRITE, admin::apis::delete)
+        .admin("POST", "/api/v1/admin/apis/{audience}/disable", APIS_WRITE, admin::apis::disable)
+        .admin("POST", "/api/v1/admin/apis/{audience}/enable", APIS_WRITE, admin::apis::enable)
+        .admin("GET", "/api/v1/admin/keys", KEYS_READ, admin::keys::list)
+        .admin("POST", "/api/v1/admin/keys/rotate", KEYS_WRITE, admin::keys::rotate)
+        .admin("POST", "/api/v1/admin/keys/{kid}/withdraw", KEYS_WRITE, admin::keys::withdraw)
+        .admin("GET", "/api/v1/admin/roles", ROLES_READ, admin::roles::list)
+        .admin("POST", "/api/v1/admin/roles", ROLES_WRITE, admin::roles::create)
+        .admin("GET", "/api/v1/admin/roles/{name}", ROLES_READ, admin::roles::show)
+        .admin("PATCH", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::change)
+        .admin("DELETE", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::delete)
+        .admin("POST", "/api/v1/admin/roles/{name}/disable", ROLES_WRITE, admin::roles::disable)
+        .admin("POST", "/api/v1/admin/roles/{name}/enable", ROLES_WRITE, admin::roles::enable)
 }
 
 async fn not_found() -> Problem {

@@ -9,8 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::random;
 
-/// The key that seals other keys. It never stands in the database.
-pub struct EncryptionKey(LessSafeKey);
+/// The key that seals other keys. It never stands in the database. While one takes another's place,
+/// both open, and the new one alone seals.
+pub struct EncryptionKey {
+    present: LessSafeKey,
+    previous: Option<LessSafeKey>,
+}
 
 /// What can be wrong with sealing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -20,7 +24,8 @@ pub enum SealError {
     BadKey,
     /// The sealed bytes were made under another key, belong elsewhere, or were changed.
     #[error(
-        "a sealed key does not open: the key-encryption key is another one than it was sealed with"
+        "a sealed key does not open: the key-encryption key is another one than it was sealed with \
+         (keys.encryption_key_file, or keys.previous_encryption_key_file while it is replaced)"
     )]
     DoesNotOpen,
     /// No randomness for a nonce, or a plaintext too long to seal.
@@ -32,7 +37,13 @@ impl EncryptionKey {
     /// From 32 raw bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, SealError> {
         let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError::BadKey)?;
-        Ok(Self(LessSafeKey::new(key)))
+        Ok(Self { present: LessSafeKey::new(key), previous: None })
+    }
+
+    /// The same, and what `previous` sealed still opens.
+    #[must_use]
+    pub fn with_previous(self, previous: Self) -> Self {
+        Self { previous: Some(previous.present), ..self }
     }
 
     /// From base64 text (either alphabet, white space around it allowed).
@@ -57,7 +68,7 @@ impl EncryptionKey {
         let mut body = Zeroizing::new(plain.to_vec());
         let aad = Aad::from(place.as_bytes());
         let tag = self
-            .0
+            .present
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), aad, &mut body)
             .map_err(|_| SealError::DoesNotSeal)?;
         sealed.extend_from_slice(&body);
@@ -67,16 +78,35 @@ impl EncryptionKey {
 
     /// Opens what was sealed for `place`.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (nonce, body) =
-            sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::DoesNotOpen)?;
-        let mut body = Zeroizing::new(body.to_vec());
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let aad = Aad::from(place.as_bytes());
-        let opened = self.0.open_in_place(nonce, aad, &mut body);
-        let length = opened.map_err(|_| SealError::DoesNotOpen)?.len();
-        body.truncate(length);
-        Ok(body)
+        let opened = open_with(&self.present, place, sealed);
+        match &self.previous {
+            Some(previous) if opened.is_err() => open_with(previous, place, sealed),
+            Some(_) | None => opened,
+        }
     }
+
+    /// The same sealed anew, if another key than the present one sealed it.
+    pub fn reseal(&self, place: &str, sealed: &[u8]) -> Result<Option<Vec<u8>>, SealError> {
+        if open_with(&self.present, place, sealed).is_ok() {
+            return Ok(None);
+        }
+        self.seal(place, &self.open(place, sealed)?).map(Some)
+    }
+}
+
+fn open_with(
+    key: &LessSafeKey,
+    place: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::DoesNotOpen)?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let aad = Aad::from(place.as_bytes());
+    let opened = key.open_in_place(nonce, aad, &mut body);
+    let length = opened.map_err(|_| SealError::DoesNotOpen)?.len();
+    body.truncate(length);
+    Ok(body)
 }
 
 impl std::fmt::Debug for EncryptionKey {
@@ -103,6 +133,22 @@ mod tests {
         let other = EncryptionKey::from_bytes(&[1; 32]).unwrap();
         assert!(other.open("key/1", &sealed).is_err());
         assert!(key.open("key/1", &sealed[..5]).is_err());
+    }
+
+    #[test]
+    fn what_the_previous_key_sealed_opens_and_is_sealed_anew_once() {
+        let of = |byte| EncryptionKey::from_bytes(&[byte; 32]).unwrap();
+        let sealed = of(1).seal("key/1", b"private").unwrap();
+        let both = of(2).with_previous(of(1));
+        assert_eq!(both.open("key/1", &sealed).unwrap().as_slice(), b"private");
+        assert!(both.open("key/2", &sealed).is_err());
+
+        let anew = both.reseal("key/1", &sealed).unwrap().unwrap();
+        assert_eq!(both.reseal("key/1", &anew), Ok(None));
+        assert_eq!(of(2).open("key/1", &anew).unwrap().as_slice(), b"private");
+        assert!(of(1).open("key/1", &anew).is_err(), "the previous key is needed no more");
+        assert_eq!(of(3).reseal("key/1", &anew), Err(SealError::DoesNotOpen));
+        assert!(of(1).open("key/9", &both.seal("key/9", b"new").unwrap()).is_err());
     }
 
     #[test]

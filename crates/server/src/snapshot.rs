@@ -105,8 +105,13 @@ impl Rows {
 }
 
 impl Snapshot {
-    /// Builds it from rows.
-    pub fn build(rows: Rows, config: &Config, now: Timestamp) -> Result<Self, Failure> {
+    /// Builds it from rows. `known` are the keys of the one before it.
+    pub fn build(
+        rows: Rows,
+        config: &Config,
+        now: Timestamp,
+        known: Option<&KeyRing>,
+    ) -> Result<Self, Failure> {
         let mut in_force = Settings::defaults(config.mode);
         if config.mcp {
             in_force.clients.let_strangers_in();
@@ -121,7 +126,7 @@ impl Snapshot {
         if let Some(access_ttl) = config.access_ttl {
             in_force.access_ttl = access_ttl;
         }
-        let keys = KeyRing::open(&rows.keys, &config.encryption_key)?;
+        let keys = KeyRing::open(&rows.keys, &config.encryption_key, now, known)?;
         let lacks_keys = !rows.unmade().is_empty();
         let own = own_api(&config.issuer);
         let apis = rows.apis.into_iter().chain([own]);
@@ -130,7 +135,7 @@ impl Snapshot {
         let discovery = metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
         Ok(Self {
             version: rows.version,
-            changes_at: keys.changes_at(now),
+            changes_at: changes_at(&keys, &in_force, now),
             clients: rows.clients.into_iter().map(|it| (it.id.clone(), Arc::new(it))).collect(),
             apis: apis.map(|it| (it.audience.clone(), Arc::new(it))).collect(),
             roles: rows.roles.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect(),
@@ -188,6 +193,12 @@ impl Snapshot {
         let scope = roles.fold(Scope::empty(), |all, role| all.with(&role.scope));
         Caller { user_id: Some(user_id), permissions: self.permissions(names), scope }
     }
+}
+
+/// When the keys change by themselves, or the next one is to be made.
+fn changes_at(keys: &KeyRing, settings: &Settings, now: Timestamp) -> Option<Timestamp> {
+    let due_at = settings.keys.lifetime.and_then(|lifetime| keys.due_at(lifetime, now));
+    [keys.changes_at(now), due_at].into_iter().flatten().min()
 }
 
 /// A client that nobody has to name is one that could not prove itself anyway, and is ours.

@@ -41,6 +41,10 @@ pub struct StoredKey {
     pub retires_at: Option<Timestamp>,
     /// When its private half was destroyed.
     pub destroyed_at: Option<Timestamp>,
+    /// Since when nothing that it signed is taken, if it ended before its time.
+    pub withdrawn_at: Option<Timestamp>,
+    /// When it last signed, to five minutes.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// Without the private half, sealed or not.
@@ -101,7 +105,7 @@ pub fn insert(tx: &mut Tx<'_>, key: &StoredKey) -> Result<()> {
 pub fn all(tx: &mut ReadTx<'_>) -> Result<Vec<StoredKey>> {
     let rows = tx.rows(
         "SELECT kid, purpose, algorithm, jwk, sealed, created_at, activates_at, retires_at,
-         destroyed_at
+         destroyed_at, withdrawn_at, last_used_at
          FROM key ORDER BY created_at, kid",
         params![],
     )?;
@@ -112,7 +116,7 @@ pub fn all(tx: &mut ReadTx<'_>) -> Result<Vec<StoredKey>> {
 pub fn find(tx: &mut ReadTx<'_>, kid: &str) -> Result<Option<StoredKey>> {
     let row = tx.find_row(
         "SELECT kid, purpose, algorithm, jwk, sealed, created_at, activates_at, retires_at,
-         destroyed_at
+         destroyed_at, withdrawn_at, last_used_at
          FROM key WHERE kid = $1",
         params![kid],
     )?;
@@ -140,14 +144,58 @@ pub fn destroy(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<bool> {
     counters::reference_changed_if(tx, changed)
 }
 
-/// Replaces the sealed private half (another key-encryption key); false when the key is destroyed
-/// or not there.
-pub fn reseal(tx: &mut Tx<'_>, kid: &str, sealed: &[u8]) -> Result<bool> {
+/// Withdraws a key: nothing that it signed is taken any more, and its private half is gone. False
+/// when it was destroyed before, or is not there.
+pub fn withdraw(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<bool> {
     let changed = tx.exec(
-        "UPDATE key SET sealed = $2 WHERE kid = $1 AND destroyed_at IS NULL",
-        params![kid, sealed],
+        "UPDATE key SET sealed = NULL, destroyed_at = $2, withdrawn_at = $2
+         WHERE kid = $1 AND destroyed_at IS NULL",
+        params![kid, now],
     )?;
     counters::reference_changed_if(tx, changed)
+}
+
+/// Lets a key that waits sign from `at` on, which is sooner; false when it signs already, or is
+/// not there.
+pub fn hasten(tx: &mut Tx<'_>, kid: &str, at: Timestamp) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE key SET activates_at = $2
+         WHERE kid = $1 AND activates_at > $2 AND destroyed_at IS NULL",
+        params![kid, at],
+    )?;
+    counters::reference_changed_if(tx, changed)
+}
+
+/// Lets a key that is to retire do so later; false when it is not to retire before, or is not
+/// there.
+pub fn postpone(tx: &mut Tx<'_>, kid: &str, retires_at: Timestamp) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE key SET retires_at = $2
+         WHERE kid = $1 AND retires_at < $2 AND destroyed_at IS NULL",
+        params![kid, retires_at],
+    )?;
+    counters::reference_changed_if(tx, changed)
+}
+
+/// Replaces the sealed private half (another key-encryption key) if it is still the one that was
+/// read; false when it is not, or the key is destroyed.
+pub fn reseal(tx: &mut Tx<'_>, kid: &str, was: &[u8], sealed: &[u8]) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE key SET sealed = $3 WHERE kid = $1 AND sealed = $2 AND destroyed_at IS NULL",
+        params![kid, was, sealed],
+    )?;
+    counters::reference_changed_if(tx, changed)
+}
+
+/// Notes when a key last signed, if that was later than what is known. Not reference data: nobody
+/// reads it but people, and it changes all the time.
+pub fn note_use(tx: &mut Tx<'_>, kid: &str, at: Timestamp) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE key SET last_used_at = $2
+         WHERE kid = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
+        params![kid, at],
+    )?;
+    Ok(changed > 0)
 }
 
 fn from_row(mut row: Row) -> Result<StoredKey> {
@@ -161,5 +209,7 @@ fn from_row(mut row: Row) -> Result<StoredKey> {
         activates_at: row.take(6)?,
         retires_at: row.take(7)?,
         destroyed_at: row.take(8)?,
+        withdrawn_at: row.take(9)?,
+        last_used_at: row.take(10)?,
     })
 }

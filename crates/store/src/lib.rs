@@ -40,6 +40,6 @@ pub mod throttles;
 pub mod users;
 
 pub use sql::{
-    Audit, Beside, Committed, DatabaseUrl, DatabaseUrlError, FromValue, Kinship, ReadTx, Result,
-    Row, Standing, Statistics, Store, StoreError, StoreOptions, ToValue, Tx, Value, kinship,
+    Audit, Beside, Committed, DatabaseUrl, DatabaseUrlError, FromValue, ReadTx, Result, Row,
+    Standing, Statistics, Store, StoreError, StoreOptions, ToValue, Tx, Value,
 };

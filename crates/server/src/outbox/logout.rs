@@ -53,7 +53,7 @@ impl Logout {
         let (snapshot, now) = (app.snapshot_kept(), app.clock.now());
         // Back-Channel Logout §2.4: signed as the client's ID tokens are.
         let algorithm = client.metadata.id_token_algorithm();
-        let key = snapshot.keys.active(algorithm, now);
+        let key = snapshot.keys.signer(algorithm, now);
         let key = key.ok_or(Failure::NoKey(algorithm.as_str()))?;
         let (issuer, jti) = (&app.config.issuer, random::token_id(now)?);
         let claims = LogoutClaims::new(issuer, &client.id, self.ended, jti, now);

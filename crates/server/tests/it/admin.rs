@@ -14,6 +14,7 @@ const USERS: &str = "/api/v1/admin/users";
 const CLIENTS: &str = "/api/v1/admin/clients";
 const TOKENS: &str = "/api/v1/admin/registration-tokens";
 const APIS: &str = "/api/v1/admin/apis";
+const KEYS: &str = "/api/v1/admin/keys";
 const ROLES: &str = "/api/v1/admin/roles";
 const PLANNER: &str = "http://localhost:8001";
 /// The planner's audience, as it stands in a path.
@@ -51,6 +52,10 @@ const POLICY: &[(&str, &str, [u16; 7])] = &[
     ("DELETE", "/api/v1/admin/apis/{audience}", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/apis/{audience}/disable", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/apis/{audience}/enable", [401, 403, 403, 403, 204, 403, 403]),
+    ("GET", "/api/v1/admin/keys", [401, 403, 403, 403, 200, 403, 403]),
+    ("POST", "/api/v1/admin/keys/rotate", [401, 403, 403, 403, 200, 403, 403]),
+    // There is no such key, which nobody learns who may not withdraw it.
+    ("POST", "/api/v1/admin/keys/{kid}/withdraw", [401, 403, 403, 403, 404, 403, 403]),
     ("GET", "/api/v1/admin/roles", [401, 403, 403, 403, 200, 403, 403]),
     ("POST", "/api/v1/admin/roles", [401, 403, 403, 403, 201, 403, 403]),
     ("GET", "/api/v1/admin/roles/{name}", [401, 403, 403, 403, 200, 403, 403]),
@@ -115,6 +120,9 @@ async fn target(app: &TestApp, admin: &str, path: &str, number: usize) -> String
         make(APIS, json!({"audience": audience})).await;
         return audience.replace(':', "%3A");
     }
+    if path.starts_with(KEYS) {
+        return "none".to_owned();
+    }
     let name = format!("target-{number}");
     make(ROLES, json!({"name": name})).await;
     name
@@ -138,8 +146,11 @@ async fn every_admin_route_answers_every_caller_as_declared() {
         for (index, (caller, status)) in callers.iter().zip(expected).enumerate() {
             number += 1;
             let name = target(&app, &admin, path, number).await;
-            let at =
-                path.replace("{id}", &name).replace("{audience}", &name).replace("{name}", &name);
+            let at = path
+                .replace("{id}", &name)
+                .replace("{audience}", &name)
+                .replace("{name}", &name)
+                .replace("{kid}", &name);
             let body = body(method, path, number);
             let request = json_request(method.parse().unwrap(), &at, caller.as_deref(), &body);
             let answer = app.send(request).await;

@@ -150,6 +150,11 @@ const BODIES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/api/v1/admin/keys/rotate",
+        members: &[("algorithm", Is::Text), ("at_once", Is::Flag)],
+    },
+    Route {
+        method: "POST",
         path: "/api/v1/admin/roles",
         members: &[
             ("name", Is::Text),
@@ -184,6 +189,7 @@ const WITHOUT_JSON: &[&str] = &[
     "/api/v1/admin/clients/{id}/rotate-secret",
     "/api/v1/admin/apis/{audience}/disable",
     "/api/v1/admin/apis/{audience}/enable",
+    "/api/v1/admin/keys/{kid}/withdraw",
     "/api/v1/admin/roles/{name}/disable",
     "/api/v1/admin/roles/{name}/enable",
 ];

@@ -76,6 +76,9 @@ const TABLE: &[(&str, &str, Door)] = &[
     ("POST", "/api/v1/admin/users/{id}/enable", May(&["users:write"])),
     // What the roles carry takes `roles:write`, and to have it: `role_ends.rs`, `admin.rs`.
     ("PUT", "/api/v1/admin/users/{id}/roles", May(&["users:write"])),
+    ("GET", "/api/v1/admin/sessions", May(&["sessions:read"])),
+    ("DELETE", "/api/v1/admin/sessions", May(&["sessions:write"])),
+    ("DELETE", "/api/v1/admin/sessions/{id}", May(&["sessions:write"])),
     ("GET", "/api/v1/admin/clients", May(&["clients:read"])),
     ("POST", "/api/v1/admin/clients", May(&["clients:write"])),
     ("GET", "/api/v1/admin/clients/{id}", May(&["clients:read"])),
@@ -94,6 +97,9 @@ const TABLE: &[(&str, &str, Door)] = &[
     ("DELETE", "/api/v1/admin/apis/{audience}", May(&["apis:write"])),
     ("POST", "/api/v1/admin/apis/{audience}/disable", May(&["apis:write"])),
     ("POST", "/api/v1/admin/apis/{audience}/enable", May(&["apis:write"])),
+    ("GET", "/api/v1/admin/keys", May(&["keys:read"])),
+    ("POST", "/api/v1/admin/keys/rotate", May(&["keys:write"])),
+    ("POST", "/api/v1/admin/keys/{kid}/withdraw", May(&["keys:write"])),
     ("GET", "/api/v1/admin/roles", May(&["roles:read"])),
     ("POST", "/api/v1/admin/roles", May(&["roles:write"])),
     ("GET", "/api/v1/admin/roles/{name}", May(&["roles:read"])),
@@ -146,11 +152,13 @@ const TABLE: &[(&str, &str, Door)] = &[
 ];
 
 /// Every permission that a door asks for.
-const PERMISSIONS: [&str; 11] = [
+const PERMISSIONS: [&str; 13] = [
     "users:read",
     "users:write",
     "roles:read",
     "roles:write",
+    "sessions:read",
+    "sessions:write",
     "clients:read",
     "clients:write",
     "apis:read",
@@ -219,6 +227,7 @@ impl Street {
             )
             .replace("{client_id}", "spa")
             .replace("{name}", "spare")
+            .replace("{kid}", "none")
             .replace("{audience}", "https%3A%2F%2Fapi.example")
             .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057")
             .replace("{*path}", "swagger-ui.css");
@@ -319,6 +328,49 @@ async fn each_admin_route_asks_for_just_the_permissions_that_are_declared() {
             street.hold(method, path, *door, Some((&others, &these))).await;
         }
     }
+}
+
+/// The door comes first: whoever may not pass learns nothing of what is behind it, not even whether
+/// what they sent is well formed, or names a thing that is there.
+#[tokio::test]
+async fn permission_comes_before_bodies_names_and_queries_on_every_admin_route() {
+    let street = Street::new().await;
+    let others = street.with("others", &[]).await;
+    let knock = async |token: Option<&str>, method: &str, path: &str, json: &str, body: &str| {
+        let request = Request::builder().method(method).uri(path).header("content-type", json);
+        let request = match token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        street.app.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    };
+    let mut refused = 0;
+    for (method, path, door) in TABLE {
+        let May(_) = door else { continue };
+        // Nobody has such an id, name or audience; and no list has such a parameter.
+        let nowhere = path.replace("{id}", "nobody").replace("{name}", "%FF");
+        let nowhere = nowhere.replace("{audience}", "nothing");
+        let asked = format!("{nowhere}?what=ever&limit=none");
+        for (json, body) in [
+            ("application/json", "{\"unheard\": \"of\""),
+            ("application/json", "{\"unheard\": \"of\"}"),
+            ("text/plain", "nothing"),
+        ] {
+            let place = format!("{method} {path} with {body}");
+            for (token, status) in [(Some(&others), 403), (None, 401)] {
+                let answer = knock(token.map(String::as_str), method, &asked, json, body).await;
+                assert_eq!(answer.status, status, "{place}: {}", answer.shown());
+                refused += 1;
+            }
+            let admin = knock(Some(&street.admin), method, &asked, json, body).await;
+            assert!(
+                [400, 404, 415, 422].contains(&admin.status.as_u16()),
+                "{place}: {}",
+                admin.shown()
+            );
+        }
+    }
+    assert!(refused > 200, "{refused}");
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ fn key(kid: &str) -> StoredKey {
         activates_at: at(10),
         retires_at: None,
         destroyed_at: None,
+        withdrawn_at: None,
+        last_used_at: None,
     }
 }
 
@@ -50,11 +52,14 @@ each_backend! {
             write(&store, move |tx| keys::destroy(tx, kid, at(when))).await.unwrap()
         };
         let reseal = async |kid: &'static str| {
-            write(&store, move |tx| keys::reseal(tx, kid, &[1, 2])).await.unwrap()
+            let was = [0, 255, 7];
+            write(&store, move |tx| keys::reseal(tx, kid, &was, &[1, 2])).await.unwrap()
         };
         assert!(retire("a", 20).await);
         assert!(!retire("a", 21).await);
         assert!(reseal("a").await);
+        // Somebody else was here before: what was read is not there any more.
+        assert!(!reseal("a").await);
         let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
         let retired = StoredKey { retires_at: Some(at(20)), sealed: Some(vec![1, 2]), ..key("a") };
         assert_eq!(found, retired);
@@ -74,11 +79,53 @@ each_backend! {
     async fn keys_are_reference_data(database) {
         let store = database.store().await;
         assert!(moves_reference(&store, |tx| keys::insert(tx, &key("a"))).await);
-        assert!(moves_reference(&store, |tx| keys::reseal(tx, "a", &[1])).await);
+        assert!(moves_reference(&store, |tx| keys::reseal(tx, "a", &[0, 255, 7], &[1])).await);
         assert!(moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
         assert!(!moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
         assert!(moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
         assert!(!moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
+        write(&store, |tx| keys::insert(tx, &key("b"))).await.unwrap();
+        assert!(moves_reference(&store, |tx| keys::hasten(tx, "b", at(5))).await);
+        assert!(!moves_reference(&store, |tx| keys::hasten(tx, "b", at(5))).await);
+        // Every use would have every node read everything again.
+        assert!(!moves_reference(&store, |tx| keys::note_use(tx, "b", at(5))).await);
+        assert!(moves_reference(&store, |tx| keys::withdraw(tx, "b", at(6))).await);
+    }
+
+    async fn a_key_is_withdrawn_once_and_for_ever(database) {
+        let store = database.store().await;
+        write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap();
+        assert!(write(&store, |tx| keys::withdraw(tx, "a", at(7))).await.unwrap());
+        assert!(!write(&store, |tx| keys::withdraw(tx, "a", at(8))).await.unwrap());
+        assert!(!write(&store, |tx| keys::hasten(tx, "a", at(1))).await.unwrap());
+        let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
+        let (when, sealed) = (Some(at(7)), None);
+        let gone = StoredKey { sealed, destroyed_at: when, withdrawn_at: when, ..key("a") };
+        assert_eq!(found, gone);
+    }
+
+    async fn what_is_known_of_a_keys_use_only_moves_on(database) {
+        let store = database.store().await;
+        write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap();
+        let note = async |when| {
+            write(&store, move |tx| keys::note_use(tx, "a", at(when))).await.unwrap()
+        };
+        assert!(note(5).await && !note(5).await && !note(4).await && note(6).await);
+        let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
+        assert_eq!(found.last_used_at, Some(at(6)));
+    }
+
+    async fn a_retirement_is_only_put_off(database) {
+        let store = database.store().await;
+        write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap();
+        let postpone = async |when| {
+            write(&store, move |tx| keys::postpone(tx, "a", at(when))).await.unwrap()
+        };
+        assert!(!postpone(20).await, "it is not to retire at all");
+        write(&store, |tx| keys::retire(tx, "a", at(20))).await.unwrap();
+        assert!(!postpone(19).await && postpone(21).await);
+        let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
+        assert_eq!(found.retires_at, Some(at(21)));
     }
 }
 

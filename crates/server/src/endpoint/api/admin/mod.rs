@@ -4,17 +4,23 @@
 pub mod apis;
 pub mod audit;
 pub mod clients;
+pub mod keys;
 pub mod registration_tokens;
 pub mod roles;
+pub mod sessions;
 pub mod stats;
 pub mod users;
 
 use http::StatusCode;
-use munjigi_core::access::Object;
+use munjigi_core::access::{Carried, Object, RoleName};
+use munjigi_core::account::user::User;
 use munjigi_core::audit::{Event, Kind};
+use munjigi_core::id::UserId;
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_store::page::{Cursor, CursorError, Listed, Page, PageKey};
-use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx};
+use munjigi_store::{
+    Audit, Committed, ReadTx, StoreError, Tx, roles as roles_store, users as users_store,
+};
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -130,6 +136,33 @@ fn take_over(app: &App, revocations: impl IntoIterator<Item = Revocation>) {
     for revocation in revocations {
         app.take_over(&revocation);
     }
+}
+
+/// What these roles carry, by the database and not by what this node last saw of it; disabled
+/// roles too, since they may be enabled again, and then carry it for whoever has them.
+fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Carried, StoreError> {
+    let mut all = Carried::default();
+    for name in names {
+        if let Some(role) = roles_store::find(tx, name)? {
+            all.permissions.extend(&role.permissions);
+            all.scope = all.scope.with(&role.scope);
+        }
+    }
+    Ok(all)
+}
+
+/// The account, if the caller may change what hangs on it: nobody who may do more than they
+/// themselves.
+fn writable_user(
+    (app, admin): (&App, &Admin),
+    tx: &mut Tx<'_>,
+    permission: &'static str,
+    id: &UserId,
+) -> Result<User, Undone> {
+    let user = users_store::find(tx, id)?.ok_or_else(|| Problem::not_found("user"))?;
+    let Carried { permissions, .. } = carried(tx, &user.roles)?;
+    admin.check(app, tx, permission, Object::User { id: *id, permissions: &permissions })?;
+    Ok(user)
 }
 
 /// Something stored could not be shown.

@@ -1,0 +1,152 @@
+//! Secrets that single APIs share with this server, by explicit choice: the tokens for such an API
+//! alone are signed with HS256 (RFC 7518 §3.2). Whoever knows the secret can make such tokens, so
+//! they open nothing but that API: nothing here takes one for itself, and no other API is told of
+//! the secret. It is never published.
+
+use std::collections::HashMap;
+
+use munjigi_core::oauth::api::Audience;
+use munjigi_core::secret::Secret;
+use munjigi_core::time::Timestamp;
+use munjigi_store::api_secrets::StoredSecret;
+use munjigi_token::{Algorithm, KeySet, SigningKey, base64url};
+use munjigi_verify::{Dpop, Principal, Verifier};
+
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::keys::KeyError;
+use crate::random::{self, NoRandomness};
+use crate::seal::EncryptionKey;
+
+/// What every shared secret begins with, so that secret scanners can find leaked ones.
+pub const PREFIX: &str = "mj_hs_";
+
+/// A secret of an API, open.
+struct Shared {
+    signing: SigningKey,
+    verifier: Verifier,
+    audience: Audience,
+    activates_at: Timestamp,
+    expires_at: Option<Timestamp>,
+}
+
+/// The secrets of one moment, by `kid`.
+#[derive(Default)]
+pub struct ApiSecrets(HashMap<String, Shared>);
+
+/// What a shared secret is sealed for.
+pub(crate) fn place(audience: &str, kid: &str) -> String {
+    format!("api_secret/{kid}/{audience}")
+}
+
+/// A new secret of an API: as told, and as stored. Its text, all of it, is the key: 256 random bits
+/// in base64url behind a prefix.
+pub(crate) fn generate(
+    audience: &str,
+    kek: &EncryptionKey,
+    now: Timestamp,
+) -> Result<(Secret, StoredSecret), Failure> {
+    let secret = random::secret(PREFIX)?;
+    let kid = kid()?;
+    let sealed = kek.seal(&place(audience, &kid), secret.reveal().as_bytes());
+    let stored = StoredSecret {
+        sealed: sealed.map_err(KeyError::from)?,
+        kid,
+        audience: audience.to_owned(),
+        created_at: now,
+        activates_at: now,
+        expires_at: None,
+    };
+    Ok((secret, stored))
+}
+
+/// A name that no signing key has, and that says nothing of the secret.
+fn kid() -> Result<String, NoRandomness> {
+    Ok(format!("hs-{}", base64url::encode(random::bytes::<12>()?)))
+}
+
+/// The secret among these that signs at `now`.
+pub(crate) fn active(secrets: &[StoredSecret], now: Timestamp) -> Option<&StoredSecret> {
+    secrets
+        .iter()
+        .filter(|it| it.activates_at <= now && it.expires_at.is_none_or(|at| at > now))
+        .max_by_key(|it| it.created_at)
+}
+
+impl ApiSecrets {
+    /// Opens those that are not over. One that this node cannot open is left out, and said so: the
+    /// rest of the server has nothing to do with it.
+    pub fn open(
+        stored: &[StoredSecret],
+        kek: &EncryptionKey,
+        (issuer, clock, now): (&str, &Clock, Timestamp),
+    ) -> Self {
+        let live = stored.iter().filter(|it| it.expires_at.is_none_or(|at| at > now));
+        let opened = live.filter_map(|secret| match Shared::open(secret, kek, (issuer, clock)) {
+            Ok(shared) => Some((secret.kid.clone(), shared)),
+            Err(error) => {
+                let StoredSecret { kid, audience, .. } = secret;
+                tracing::error!(kid, audience, %error, "an API's secret is not usable here");
+                None
+            }
+        });
+        Self(opened.collect())
+    }
+
+    /// The secret that signs for an API at `now`, if it shares one.
+    pub fn signer(&self, audience: &str, now: Timestamp) -> Option<&SigningKey> {
+        let of_api = self.0.values().filter(|it| it.audience == audience);
+        let ready = of_api.filter(|it| it.activates_at <= now && it.is_live(now));
+        ready.max_by_key(|it| it.activates_at).map(|it| &it.signing)
+    }
+
+    /// What a token of an API's secret says, and the API, if it holds: the token is for that API
+    /// alone. Whether it was revoked is not known here.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<std::sync::Arc<Principal>> {
+        let unverified = munjigi_token::Unverified::parse(token).ok()?;
+        if unverified.header().alg != Algorithm::Hs256 {
+            return None;
+        }
+        let shared = self.0.get(unverified.header().kid.as_deref()?)?;
+        let principal = shared.verifier.danger_verify_without_proof(token).ok()?;
+        let is_its_own = principal.claims().aud == [shared.audience.as_str()];
+        (is_its_own && shared.is_live(now)).then_some(principal)
+    }
+
+    /// When a secret begins to sign, or is over.
+    pub fn changes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let times = self.0.values().flat_map(|it| [Some(it.activates_at), it.expires_at]);
+        times.flatten().filter(|at| *at > now).min()
+    }
+}
+
+impl Shared {
+    fn open(
+        stored: &StoredSecret,
+        kek: &EncryptionKey,
+        (issuer, clock): (&str, &Clock),
+    ) -> Result<Self, Failure> {
+        let StoredSecret { kid, audience, sealed, activates_at, expires_at, .. } = stored;
+        let secret = kek.open(&place(audience, kid), sealed).map_err(KeyError::from)?;
+        let verifier = Verifier::with_keys(issuer, audience, KeySet::default())
+            .danger_hs256_shared_secret(kid, &secret)
+            .algorithms(&[Algorithm::Hs256])
+            .clock(clock.of_verifier())
+            .dpop(Dpop::Allowed)
+            .public_url(issuer)
+            .leeway(std::time::Duration::from_secs(1))
+            .token_cache(0)
+            .build();
+        Ok(Self {
+            signing: SigningKey::hs256_shared_secret(kid, &secret)?,
+            verifier: verifier.map_err(|_| Failure::Damaged("issuer"))?,
+            audience: audience.clone(),
+            activates_at: *activates_at,
+            expires_at: *expires_at,
+        })
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|at| at > now)
+    }
+}
