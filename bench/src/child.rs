@@ -242,8 +242,10 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
         access_ttl: None,
         hashing_threads: arguments.number("--hashing", 1),
         log_format: munjigi_server::config::LogFormat::Text,
+        metrics_listen: Default::default(),
         mail: None,
         outbound: Default::default(),
+        tls: None,
         mcp: false,
     }
 }

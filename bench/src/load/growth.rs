@@ -144,8 +144,10 @@ fn config(place: &Place) -> Config {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
+        metrics_listen: Default::default(),
         mail: None,
         outbound: Default::default(),
+        tls: None,
         mcp: false,
     }
 }

@@ -1,25 +1,20 @@
 //! Listens and answers: bounded in time, in connections and in size, until it is told to stop.
 
-use std::error::Error;
+mod connection;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::connect_info::ConnectInfo;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tower::ServiceExt;
+use tokio::sync::{Semaphore, watch};
 
-use crate::opening::Opening;
+use crate::tls::Tls;
+use connection::Phase;
 
 /// How long the head of a request may take to arrive, and how long a connection may idle.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -34,37 +29,81 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long accepting rests after it failed for want of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// Where connections come in.
+pub struct Doors {
+    /// The open sockets.
+    pub listeners: Vec<TcpListener>,
+    /// The certificate that they come in by; plain HTTP without one.
+    pub tls: Option<Tls>,
+}
+
 /// Serves `router` on `listeners` until `stop` ends, then lets what is under way finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: impl Future<Output = ()>) {
-    let graceful = GracefulShutdown::new();
-    let server =
-        Arc::new(Server { builder: builder(), room: Arc::new(Semaphore::new(MAX_CONNECTIONS)) });
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listeners, &server.room) => accepted,
-            () = &mut stop => break,
-        };
-        let (stream, peer, permit) = accepted;
-        let connection = connect(&server, stream, peer, router.clone());
-        let watched = graceful.watch(connection);
+    serve_at(Doors { listeners, tls: None }, router, stop, async {}).await;
+}
+
+/// Serves `router` at `doors` until `leave` ends. From then on every answer sends its client
+/// elsewhere, while connections are taken until `close` ends, too: whoever sends them here needs a
+/// moment to hear of it. At last what is under way finishes.
+pub async fn serve_at(
+    doors: Doors,
+    router: Router,
+    leave: impl Future<Output = ()>,
+    close: impl Future<Output = ()>,
+) {
+    let Doors { listeners, tls } = doors;
+    let phase = watch::Sender::new(Phase::Open);
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let server = Arc::new(Server { builder: builder(), tls, router });
+    let begin = |(stream, peer, permit): (TcpStream, SocketAddr, Permit)| {
+        let (server, phase) = (Arc::clone(&server), phase.subscribe());
         tokio::spawn(async move {
-            // A connection that breaks is the other side's affair.
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection broke");
-            }
+            connection::run(&server, stream, peer, phase).await;
             drop(permit);
         });
+    };
+    let mut end = std::pin::pin!(async {
+        leave.await;
+        phase.send_replace(Phase::Leaving);
+        close.await;
+    });
+    loop {
+        tokio::select! {
+            accepted = accept(&listeners, &room) => begin(accepted),
+            () = &mut end => break,
+        }
     }
-    drop(listeners);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    for accepted in left_over(listeners, &room) {
+        begin(accepted);
+    }
+    phase.send_replace(Phase::Closing);
+    // Every connection holds a receiver.
+    if tokio::time::timeout(DRAIN, phase.closed()).await.is_err() {
         tracing::warn!("stopped with requests under way");
     }
 }
 
+/// Closes the sockets, and tells who had already come in by them: they would be turned away.
+fn left_over(
+    listeners: Vec<TcpListener>,
+    room: &Arc<Semaphore>,
+) -> Vec<(TcpStream, SocketAddr, Permit)> {
+    let mut waiting = Vec::new();
+    for listener in listeners.into_iter().filter_map(|it| it.into_std().ok()) {
+        while let Ok(permit) = Arc::clone(room).try_acquire_owned() {
+            let Ok((stream, peer)) = listener.accept() else { break };
+            let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+            waiting.extend(stream.ok().map(|stream| (stream, peer, permit)));
+        }
+    }
+    waiting
+}
+
+/// What every connection needs.
 struct Server {
     builder: Builder<TokioExecutor>,
-    room: Arc<Semaphore>,
+    tls: Option<Tls>,
+    router: Router,
 }
 
 fn builder() -> Builder<TokioExecutor> {
@@ -115,18 +154,4 @@ async fn accept(
             }
         }
     }
-}
-
-fn connect(
-    server: &Server,
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-) -> impl GracefulConnection<Error = Box<dyn Error + Send + Sync>> + Send + 'static {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Body::new))
-    });
-    let stream = Opening::within(HEADER_DEADLINE, stream);
-    server.builder.serve_connection(TokioIo::new(stream), service).into_owned()
 }

@@ -54,8 +54,10 @@ fn config(address: SocketAddr) -> Result<Config, Box<dyn Error>> {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
+        metrics_listen: Default::default(),
         mail: None,
         outbound: Outbound::default(),
+        tls: None,
         mcp: false,
     })
 }

@@ -23,6 +23,11 @@ pub async fn livez() -> Response {
 
 /// `GET /readyz`: the database answers and there are keys to sign with.
 pub async fn readyz(State(app): State<App>) -> Response {
+    if app.leaving.is_leaving() {
+        // First of all, so that whoever sends requests here sends them elsewhere while all of them
+        // are still answered.
+        return json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "leaving"}));
+    }
     let asked = tokio::time::timeout(BUDGET, app.store.read(counters::reference_version)).await;
     match asked {
         Ok(Ok(_)) => json(StatusCode::OK, &json!({"status": "ok"})),

@@ -1,11 +1,13 @@
 //! A server of one's own for each test: the real router over a real database, a clock that stands
 //! still until it is moved, and typed callers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -31,6 +33,8 @@ pub struct TestApp {
     pub clock: Clock,
     router: Router,
     web_secret: String,
+    /// From where its requests come; unknown, unless said.
+    peer: Option<SocketAddr>,
 }
 
 /// An answer, read whole.
@@ -124,7 +128,13 @@ impl TestApp {
         demo::ensure(&app).await.unwrap();
         let web = demo::demo_clients(&app).unwrap().into_iter().find(|it| it.secret.is_some());
         let web_secret = web.unwrap().secret.unwrap().reveal().to_owned();
-        Self { router: router(&app), app, clock, web_secret }
+        Self { router: router(&app), app, clock, web_secret, peer: None }
+    }
+
+    /// The same server, asked from this address.
+    pub fn at(&self, address: &str) -> Self {
+        let peer = Some(SocketAddr::new(address.parse().unwrap(), 40_000));
+        Self { peer, ..self.clone() }
     }
 
     /// Lets time pass.
@@ -133,7 +143,10 @@ impl TestApp {
     }
 
     /// Sends any request.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(ConnectInfo(peer));
+        }
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
@@ -256,8 +269,10 @@ pub fn config(database: DatabaseUrl) -> Config {
         access_ttl: None,
         hashing_threads: 2,
         log_format: Default::default(),
+        metrics_listen: Default::default(),
         mail: None,
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
+        tls: None,
         mcp: false,
     }
 }

@@ -1,0 +1,48 @@
+//! The end of a node in good order: `/readyz` refuses first, nothing new is begun, and what was
+//! begun beside the requests is finished, so that it is not done twice.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::app::App;
+
+/// How long what is on its way from the outbox has to get there: as long as one mail may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How far the end of this node is.
+#[derive(Default)]
+pub(crate) struct Leaving {
+    is_leaving: AtomicBool,
+    /// Held while something is on its way from the outbox.
+    outbox: Mutex<()>,
+}
+
+impl Leaving {
+    /// Whether nothing new is to be begun.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Acquire)
+    }
+
+    /// Held by whoever takes something from the outbox and sends it.
+    pub async fn sending(&self) -> MutexGuard<'_, ()> {
+        self.outbox.lock().await
+    }
+}
+
+impl App {
+    /// Has `/readyz` refuse from now on, and takes nothing more from the outbox: called when the
+    /// server is told to stop, while it still answers.
+    pub fn leave(&self) {
+        self.leaving.is_leaving.store(true, Ordering::Release);
+    }
+
+    /// Waits until nothing is on its way from the outbox of a node that leaves: a mail that was
+    /// sent and not written down would be sent again.
+    pub async fn finish(&self) {
+        if tokio::time::timeout(PATIENCE, self.leaving.sending()).await.is_err() {
+            tracing::warn!("stopped with something on its way; it may be sent again");
+        }
+    }
+}
