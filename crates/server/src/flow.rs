@@ -148,6 +148,7 @@ impl Flow {
         if now >= flow.created_at().plus(FLOW_TTL) {
             return Err(FlowError::Expired);
         }
+        munjigi_core::planted!("flow_in_any_browser", return Ok(flow));
         if !browser.is_some_and(|browser| constant_time_eq(&browser, &flow.browser)) {
             return Err(FlowError::OtherBrowser);
         }

@@ -18,6 +18,8 @@ pub enum Cookie {
     Browser,
     /// A device that somebody has signed in with: its guesses are counted apart.
     Device,
+    /// An account that somebody asked for in this browser, and whose address is to be proved.
+    SignedUp,
     /// The language that a person chose.
     Locale,
     /// In `dev` alone: where the first page's walk through sign-in and tokens stands.
@@ -31,6 +33,7 @@ impl Cookie {
             Self::Session => "__Host-munjigi-session",
             Self::Browser => "__Host-munjigi-browser",
             Self::Device => "__Host-munjigi-device",
+            Self::SignedUp => "__Host-munjigi-signed-up",
             Self::Locale => "__Host-munjigi-locale",
             Self::DevWalk => "__Host-munjigi-dev-walk",
         }
@@ -67,6 +70,8 @@ impl Cookie {
         // Lax: it has to come along when an application sends a person here.
         let name = self.name();
         let line = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{age}");
+        let line =
+            munjigi_core::planted!("cookie_for_scripts" => line.replace("; HttpOnly", ""), line);
         let mut line = HeaderValue::from_str(&line).ok()?;
         line.set_sensitive(true);
         Some(line)
