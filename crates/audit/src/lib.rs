@@ -23,8 +23,11 @@ mod checkpoint;
 mod directory;
 mod edge;
 mod error;
+mod kept;
 mod leaf;
+mod log;
 mod merkle;
+mod news;
 mod note;
 mod proof;
 mod tile;
@@ -36,11 +39,14 @@ pub use checkpoint::Checkpoint;
 pub use directory::Directory;
 pub use edge::{Completed, Edge};
 pub use error::Error;
+pub use kept::{Keys, kept_line, kept_notes};
 pub use leaf::{Leaf, VERSION, pii_digest, prefix_of};
+pub use log::{Log, MAX_FILE_BYTES};
 pub use merkle::{
     Hash, check_consistency, check_inclusion, consistency, empty_root, inclusion, leaf_hash,
     node_hash, root_at,
 };
+pub use news::{News, news};
 pub use note::{Signer, VerifierKey};
 pub use proof::Proof;
 pub use tile::{Tile, WIDTH, hash_in_tile, read_hashes, tiles_of, write_hashes};

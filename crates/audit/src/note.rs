@@ -126,6 +126,18 @@ impl Signer {
         self.verifier.clone()
     }
 
+    /// The same note, signed by this key as well.
+    ///
+    /// # Errors
+    /// [`Error::BadNote`] when it is no note.
+    pub fn countersign(&self, note: &str) -> Result<String, Error> {
+        let cut = note.rfind("\n\n").ok_or(Error::BadNote)?;
+        let text = note.get(..=cut).ok_or(Error::BadNote)?;
+        let signed = self.sign(text)?;
+        let line = signed.get(text.len() + 1..).ok_or(Error::BadNote)?;
+        Ok(format!("{note}{line}"))
+    }
+
     /// A note of this text, which ends with a newline.
     ///
     /// # Errors

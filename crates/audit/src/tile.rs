@@ -49,6 +49,21 @@ impl Tile {
         }
     }
 
+    /// The tile of a path, which has to be exactly as [`Tile::path`] writes it.
+    pub fn parse(path: &str) -> Option<Self> {
+        let (level, rest) = path.strip_prefix("tile/")?.split_once('/')?;
+        let level = if level == "entries" { None } else { Some(level.parse().ok()?) };
+        let (number, width) = match rest.split_once(".p/") {
+            Some((number, width)) => (number, width.parse().ok()?),
+            None => (rest, WIDTH),
+        };
+        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+        // No number of 64 bits has more groups of three digits than seven.
+        let index = if digits.len() > 21 { return None } else { digits.parse().ok()? };
+        let tile = Self { level, index, width };
+        (tile.path() == path && (1..=WIDTH).contains(&width)).then_some(tile)
+    }
+
     /// The first of the entries below it.
     pub fn first_entry(&self) -> u64 {
         let shift = self.level.unwrap_or(0).saturating_mul(HEIGHT);
@@ -124,6 +139,31 @@ mod tests {
         assert_eq!(path(Some(2), 0, 1), "tile/2/000.p/1");
         assert_eq!(path(None, 999, 256), "tile/entries/999");
         assert_eq!(path(None, 1_000, 255), "tile/entries/x001/000.p/255");
+    }
+
+    #[test]
+    fn a_path_is_read_back_and_no_other_is() {
+        let all = tiles_of(70_000).chain([Tile { level: None, index: 1_234_067, width: 9 }]);
+        for tile in all {
+            assert_eq!(Tile::parse(&tile.path()), Some(tile));
+        }
+        for bad in [
+            "tile/0/0",
+            "tile/0/0000",
+            "tile/00/000",
+            "tile/+0/000",
+            "tile/0/x000/001",
+            "tile/0/001.p/0",
+            "tile/0/001.p/256",
+            "tile/0/001.p/07",
+            "tile/entries/x01/000",
+            "tile/data/000",
+            "tile/0/../000",
+            "/tile/0/000",
+            "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+        ] {
+            assert_eq!(Tile::parse(bad), None, "{bad}");
+        }
     }
 
     /// C2SP tlog-tiles, "Partial Tiles": the two examples.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::leaf::{hash_of_hex, pii_digest};
 use crate::merkle::{Hash, leaf_hash, root_at};
 use crate::tile::{Tile, hash_in_tile};
-use crate::{Checkpoint, Completed, Directory, Edge, Error, Leaf, VerifierKey, bundle, canonical};
+use crate::{Checkpoint, Completed, Edge, Error, Keys, Leaf, Log, VerifierKey, bundle, canonical};
 
 /// What was found to be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Verified {
     pub checkpoint: Checkpoint,
     /// Of how many events the personal data was there, and is what the leaf says.
     pub personal: u64,
+    /// The keys that it was signed with, from the trusted one on.
+    pub keys: Keys,
 }
 
 impl Finding {
@@ -81,12 +83,13 @@ impl From<Error> for Finding {
     }
 }
 
-/// Whether the log in a directory is the one that `key` signed.
+/// Whether a log is the one that `key` signed, or a key that it introduced.
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn verify(log: &Directory, key: &VerifierKey) -> Result<Verified, Finding> {
-    let checkpoint = open(&log.checkpoint()?, key)?;
+pub fn verify(log: &dyn Log, key: &VerifierKey) -> Result<Verified, Finding> {
+    let keys = Keys::follow(key, &log.keys()?)?;
+    let checkpoint = open(&log.checkpoint()?, keys.last())?;
     let personal = log.personal()?;
     let mut walk = Walk {
         log,
@@ -106,10 +109,16 @@ pub fn verify(log: &Directory, key: &VerifierKey) -> Result<Verified, Finding> {
         return Err(Finding::tampered(None, what));
     }
     walk.personal.check_end()?;
-    Ok(Verified { checkpoint, personal: walk.personal.found })
+    let verified = Verified { checkpoint, personal: walk.personal.found, keys };
+    verified.keys.changes.iter().try_for_each(|old| check_since(log, &verified, old))?;
+    Ok(verified)
 }
 
-fn open(note: &str, key: &VerifierKey) -> Result<Checkpoint, Finding> {
+/// The checkpoint of a note that `key` signed.
+///
+/// # Errors
+/// [`Finding::Tampered`] when it is none.
+pub fn open(note: &str, key: &VerifierKey) -> Result<Checkpoint, Finding> {
     let changed = |error| Finding::tampered(None, format!("the checkpoint: {error}"));
     Checkpoint::open(note, key).map_err(changed)
 }
@@ -118,7 +127,7 @@ fn open(note: &str, key: &VerifierKey) -> Result<Checkpoint, Finding> {
 ///
 /// # Errors
 /// [`Finding::Forked`] when it does not.
-pub fn check_since(log: &Directory, verified: &Verified, old: &Checkpoint) -> Result<(), Finding> {
+pub fn check_since(log: &dyn Log, verified: &Verified, old: &Checkpoint) -> Result<(), Finding> {
     let size = verified.checkpoint.size;
     if old.size > size {
         let what = format!("{} entries were signed before, {size} are left", old.size);
@@ -138,7 +147,7 @@ pub fn check_since(log: &Directory, verified: &Verified, old: &Checkpoint) -> Re
 }
 
 struct Walk<'log> {
-    log: &'log Directory,
+    log: &'log dyn Log,
     /// The tree of the entries.
     tree: Edge,
     /// The tree of the lowest tiles.
@@ -283,7 +292,7 @@ pub fn personal_line(index: u64, salt: &Hash, pii: &Value) -> String {
 ///
 /// # Errors
 /// It is not there.
-pub fn entry_at(log: &Directory, size: u64, index: u64) -> Result<Vec<u8>, Finding> {
+pub fn entry_at(log: &dyn Log, size: u64, index: u64) -> Result<Vec<u8>, Finding> {
     let missing = || Finding::incomplete(Some(index), "there is no such entry");
     let tile = Tile::of(size, None, index / crate::WIDTH).ok_or_else(missing)?;
     let (entries, _) = log.entries(tile)?;
