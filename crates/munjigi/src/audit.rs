@@ -226,10 +226,20 @@ async fn searched(operator: &Operator, search: Search, output: Output) -> Result
         until: search.until.map(|moment| moment.when(now)),
         address: search.address,
     };
-    let page = Page { after: search.after, limit: search.limit };
-    let listed = operator.list_events(page, filter).await?;
-    let items = listed.items.iter().map(show_event).collect();
-    print::list(output, COLUMNS, items, listed.next.map(|next| next.to_string()))
+    let mut page = Page { after: search.after, limit: search.limit };
+    let mut items = Vec::new();
+    // One look goes over so many events and no more: whoever asks here wants all of the page.
+    let next = loop {
+        let listed = operator.list_events(page.clone(), filter.clone()).await?;
+        items.extend(listed.items.iter().map(show_event));
+        let found = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        page.limit = search.limit.saturating_sub(found);
+        if page.limit == 0 || listed.next.is_none() {
+            break listed.next;
+        }
+        page.after = listed.next;
+    };
+    print::list(output, COLUMNS, items, next.map(|next| next.to_string()))
 }
 
 async fn shown(operator: &Operator, output: Output) -> Result<(), Stop> {

@@ -8,7 +8,7 @@ use munjigi_core::id::{ClientId, EventId, RequestId, UserId};
 use munjigi_core::time::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::page::{Listed, Page};
+use crate::page::{Cursor, Listed, Page};
 use crate::{ReadTx, Result, Row, StoreError, Tx, params};
 
 /// An event as stored. Words of the trail are texts here: a node may read what a newer one wrote.
@@ -59,6 +59,23 @@ pub struct AuditFilter {
     pub address: Option<IpAddr>,
 }
 
+/// How many events a page looks at, for those that are asked for.
+pub const LOOKED_AT: u32 = 10_000;
+
+/// No id carries a later time (RFC 9562 §5.7: 48 bits).
+const LAST_OF_IDS: Timestamp = Timestamp::from_millis((1 << 48) - 1);
+
+impl AuditFilter {
+    /// Whether there may be many events between two of those that are asked for.
+    const fn is_sparse(&self) -> bool {
+        self.actor_id.is_some()
+            || self.kind.is_some()
+            || self.client_id.is_some()
+            || self.outcome.is_some()
+            || self.address.is_some()
+    }
+}
+
 /// The columns of `audit a` that [`from_row`] reads.
 macro_rules! audit_columns {
     () => {
@@ -71,15 +88,15 @@ pub(crate) use audit_columns;
 /// What a filter asks for, but for the subject, and the place in the list.
 macro_rules! audit_filter {
     () => {
-        "a.id < $1
-         AND (CAST($2 AS TEXT) IS NULL OR a.actor_id = $2)
-         AND (CAST($3 AS TEXT) IS NULL OR a.kind = $3)
-         AND (CAST($4 AS TEXT) IS NULL OR a.client_id = $4)
-         AND (CAST($5 AS TEXT) IS NULL OR a.outcome = $5)
-         AND (CAST($6 AS BIGINT) IS NULL OR a.at >= $6)
-         AND (CAST($7 AS BIGINT) IS NULL OR a.at < $7)
-         AND (CAST($8 AS TEXT) IS NULL OR a.address = $8)
-         ORDER BY a.id DESC LIMIT $9"
+        "a.id < $1 AND a.id >= $2
+         AND (CAST($3 AS TEXT) IS NULL OR a.actor_id = $3)
+         AND (CAST($4 AS TEXT) IS NULL OR a.kind = $4)
+         AND (CAST($5 AS TEXT) IS NULL OR a.client_id = $5)
+         AND (CAST($6 AS TEXT) IS NULL OR a.outcome = $6)
+         AND (CAST($7 AS BIGINT) IS NULL OR a.at >= $7)
+         AND (CAST($8 AS BIGINT) IS NULL OR a.at < $8)
+         AND (CAST($9 AS TEXT) IS NULL OR a.address = $9)
+         ORDER BY a.id DESC LIMIT $10"
     };
 }
 
@@ -106,15 +123,21 @@ pub fn insert(tx: &mut Tx<'_>, event: &Event) -> Result<()> {
     )
 }
 
-/// Events, the newest first.
+/// Events, the newest first. A page looks at no more than [`LOOKED_AT`] events, however few of them
+/// are asked for: one that holds few, or none, and has a next one, is not the last.
 pub fn list(
     tx: &mut ReadTx<'_>,
     page: &Page<EventId>,
     filter: &AuditFilter,
 ) -> Result<Listed<StoredEvent, EventId>> {
-    let last = EventId::from_bytes([0xff; 16]);
+    let (above, lowest) = span(page, filter);
+    let floor = match filter.is_sparse() {
+        true => floor(tx, filter, (&above, &lowest))?,
+        false => None,
+    };
     let mut params = params![
-        page.key().unwrap_or(&last),
+        above,
+        floor.unwrap_or(lowest),
         filter.actor_id,
         filter.kind.map(Kind::as_str),
         filter.client_id,
@@ -132,7 +155,7 @@ pub fn list(
                 concat!(
                     "SELECT ",
                     audit_columns!(),
-                    " FROM audit a WHERE a.subject = $10 AND ",
+                    " FROM audit a WHERE a.subject = $11 AND ",
                     audit_filter!()
                 ),
                 params,
@@ -144,7 +167,43 @@ pub fn list(
         ),
     }?;
     let events = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
-    Ok(page.cut(events, |event| event.id))
+    let mut listed = page.cut(events, |event| event.id);
+    listed.next = listed.next.or(floor.map(Cursor));
+    Ok(listed)
+}
+
+/// Between which ids the wanted events are: below the first, not below the second. An event's id
+/// begins with its time.
+fn span(page: &Page<EventId>, filter: &AuditFilter) -> (EventId, EventId) {
+    let of = |at: &Timestamp| EventId::from_parts((*at).min(LAST_OF_IDS), [0; 10]);
+    let end = filter.until.as_ref().map_or(EventId::from_bytes([0xff; 16]), of);
+    let above = page.key().map_or(end, |key| end.min(*key));
+    (above, filter.since.as_ref().map_or(EventId::from_bytes([0; 16]), of))
+}
+
+/// Where a page stops looking, if that is before the end of what there is.
+fn floor(
+    tx: &mut ReadTx<'_>,
+    filter: &AuditFilter,
+    (above, lowest): (&EventId, &EventId),
+) -> Result<Option<EventId>> {
+    let mut params = params![above, lowest, LOOKED_AT.saturating_sub(1)];
+    let row = match &filter.subject {
+        Some(subject) => {
+            params.extend(params![subject.to_string()]);
+            tx.find_row(
+                "SELECT a.id FROM audit a WHERE a.subject = $4 AND a.id < $1 AND a.id >= $2
+                 ORDER BY a.id DESC LIMIT 1 OFFSET $3",
+                params,
+            )
+        }
+        None => tx.find_row(
+            "SELECT a.id FROM audit a WHERE a.id < $1 AND a.id >= $2
+             ORDER BY a.id DESC LIMIT 1 OFFSET $3",
+            params,
+        ),
+    }?;
+    row.map(|row| row.at(0)).transpose()
 }
 
 pub(crate) fn from_row(mut row: Row) -> Result<StoredEvent> {

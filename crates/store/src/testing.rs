@@ -13,6 +13,7 @@
 
 mod audited;
 mod cluster;
+mod tables;
 mod tampered;
 
 use std::io::Write;
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 
 pub use self::audited::{lose_events, unaudited};
 pub use self::cluster::Cluster;
+pub use self::tables::{Held, held};
 pub use self::tampered::{Tampering, tamper};
 use crate::migrate::Migration;
 pub use crate::sql::Faults;

@@ -2,7 +2,7 @@
 
 use munjigi_core::audit::{Actor, Event, Kind, Origin, Outcome};
 use munjigi_core::id::{EventId, RequestId};
-use munjigi_store::audit::{self, AuditFilter, StoredEvent};
+use munjigi_store::audit::{self, AuditFilter, LOOKED_AT, StoredEvent};
 use munjigi_store::page::Page;
 use munjigi_store::{Audit, Committed, Store, StoreError, each_backend, users};
 
@@ -108,6 +108,50 @@ each_backend! {
             let ids: Vec<_> = listed.iter().map(|event| event.id).collect();
             assert_eq!(ids, numbers.into_iter().map(event_id).collect::<Vec<_>>(), "{filter:?}");
         }
+    }
+
+    /// What matches next to nothing costs no more than what matches everything: the page ends, and
+    /// says where the next one goes on.
+    async fn a_page_looks_at_so_many_events_and_no_more(database) {
+        let store = database.store().await;
+        trail(&store).await;
+        let many = i64::from(LOOKED_AT) + 1_000;
+        for first in (0..many).step_by(5_500) {
+            let older = (first..many.min(first + 5_500)).map(|number| {
+                let mut random = [0; 10];
+                random[..8].copy_from_slice(&number.to_be_bytes());
+                let mut event = event(0, Kind::SignedIn, Actor::System).subject(user_id(3));
+                event.id = EventId::from_parts(at(0), random);
+                event
+            });
+            let older: Vec<_> = older.collect();
+            let insert = move |_: &mut munjigi_store::Tx<'_>| {
+                Ok::<_, StoreError>(Committed::new((), Audit::Records(older.clone())))
+            };
+            store.write(insert).await.unwrap();
+        }
+        let look = async |filter: AuditFilter| {
+            let (mut page, mut found) = (Page::first(50), Vec::new());
+            loop {
+                let (asked, filter) = (page.clone(), filter.clone());
+                let listed = read(&store, move |tx| audit::list(tx, &asked, &filter)).await;
+                found.push(listed.items.len());
+                page.after = listed.next;
+                if page.after.is_none() { return found }
+            }
+        };
+        let none = AuditFilter::default;
+        let rare = AuditFilter { kind: Some(Kind::KeyCreated), ..none() };
+        assert_eq!(look(rare.clone()).await, [1, 0]);
+        let person = AuditFilter { subject: Some(user_id(3)), ..rare.clone() };
+        assert_eq!(look(person).await, [0, 0]);
+        // What a time bounds is not looked at beyond it.
+        assert_eq!(look(AuditFilter { since: Some(at(1)), ..rare.clone() }).await, [1]);
+        assert_eq!(look(AuditFilter { until: Some(at(0)), ..rare }).await, [0]);
+        assert_eq!(look(AuditFilter { subject: Some(user_id(2)), ..none() }).await, [1]);
+        let common = AuditFilter { kind: Some(Kind::SignedIn), ..none() };
+        let all: usize = look(common).await.into_iter().sum();
+        assert_eq!(all, usize::try_from(many).unwrap() + 1);
     }
 
     /// Deleting an account must not delete what happened to it.
