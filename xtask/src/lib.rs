@@ -1,9 +1,13 @@
-//! The project's own chores: `tidy` holds the written rules, `suite` runs everything.
+//! The project's own chores: `tidy` holds the written rules, `suite` runs everything,
+//! `fuzz` looks for what nobody thought of, `planted` puts errors in that the tests have to notice.
 //! It must not know anything that a user of Munjigi needs.
 
 #![expect(clippy::print_stdout, reason = "a command speaks on standard output")]
 
+mod built;
 mod clock;
+pub mod fuzz;
+pub mod planted;
 pub mod suite;
 pub mod tidy;
 

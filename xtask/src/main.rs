@@ -6,12 +6,17 @@ use std::process::ExitCode;
 
 use xtask::suite::{self, Extent, Place};
 use xtask::tidy::{self, Tree};
+use xtask::{fuzz, planted};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
   tidy            hold the invariants of ARCHITECTURE.md and the caps of CONTRIBUTING.md
   test            install what is missing and run everything
-  test --quick    the same without documentation and licences";
+  test --quick    the same without documentation and licences
+  fuzz [--minutes N] [target …]
+                  run the fuzz targets, a minute each unless told otherwise
+  planted [name …]
+                  put errors in, one at a time, and see whether the tests notice";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +25,8 @@ fn main() -> ExitCode {
         ["tidy"] => run_tidy(),
         ["test"] => suite::run(Extent::Whole, place()),
         ["test", "--quick"] => suite::run(Extent::Quick, place()),
+        ["planted", rest @ ..] => planted::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             true

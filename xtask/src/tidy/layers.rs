@@ -135,9 +135,9 @@ fn randomness(file: &RustFile<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `bench` and `e2e` are tests in all but name.
+/// `bench`, `e2e` and `fuzz` are tests in all but name.
 fn panics(file: &RustFile<'_>, findings: &mut Vec<Finding>) {
-    if file.source.is_under(&["bench/", "e2e/"]) {
+    if file.source.is_under(&["bench/", "e2e/", "fuzz/"]) {
         return;
     }
     let calls = file.tokens.methods.iter().filter(|(name, _)| name == "unwrap");

@@ -8,4 +8,5 @@
 )]
 
 mod planted;
+mod planted_bugs;
 mod repository;

@@ -15,6 +15,7 @@ mod configuration;
 mod dev;
 mod keys;
 mod people;
+mod planted;
 mod postgres;
 mod reference;
 mod registry;

@@ -213,4 +213,13 @@ mod tests {
             assert_eq!(statement.get_status(RePrepare), 0);
         }
     }
+
+    /// SQLite: "WAL mode with synchronous=NORMAL … might roll back following a power loss".
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = open_file(&directory.path().join("test.db")).unwrap();
+        let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!((setting("synchronous"), setting("fullfsync")), (Ok(2), Ok(1)));
+    }
 }
