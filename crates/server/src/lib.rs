@@ -38,6 +38,7 @@ mod documents;
 mod email_change;
 mod ending;
 pub mod endpoint;
+mod epoch;
 mod export;
 mod extract;
 mod failure;
