@@ -332,7 +332,7 @@ async fn examine(
     password: Option<Password>,
 ) -> Result<Option<(User, Option<(String, String)>)>, Failure> {
     let (user, stored_text) = account.map_or((None, None), |it| (Some(it.user), it.hash));
-    munjigi_core::planted!("disabled_user_signs_in", return Ok(user.map(|user| (user, None))));
+    munjigi_core::planted!("password_not_compared", return Ok(user.map(|user| (user, None))));
     let user = user.filter(|user| user.disabled_at.is_none());
     munjigi_core::planted!(
         "dummy_hash_skipped",
