@@ -177,6 +177,8 @@ kinds! {
     ApiSecretCreated = "api_secret_created",
     /// The secrets that an API shared are taken no more.
     ApiSecretsDeleted = "api_secrets_deleted",
+    /// The rows stand in another database than before, or an operator said so.
+    EpochBegan = "epoch_began",
     /// A setting was changed.
     SettingChanged = "setting_changed",
     /// A mail or a logout token was not delivered in any attempt.

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod account;
 pub mod audit;
+pub mod epoch;
 pub mod id;
 pub mod oauth;
 pub mod oidc;

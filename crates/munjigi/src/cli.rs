@@ -9,8 +9,8 @@ use tokio::runtime::Builder;
 use crate::print::Output;
 use crate::stop::{Code, Stop};
 use crate::{
-    apis, audit, clients, completion, config, dev, keys, logs, man, registration_tokens, roles,
-    serve, settings, tokens, users,
+    apis, audit, clients, completion, config, dev, epoch, keys, logs, man, registration_tokens,
+    roles, serve, settings, tokens, users,
 };
 
 /// 문지기 Munjigi: people sign in, applications get standard tokens, APIs check them by themselves.
@@ -60,6 +60,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// The audit trail: search it, export it, verify that nobody changed it
     Audit(audit::AuditArgs),
+    /// The database: whether it was restored, and what that ended
+    Database(epoch::EpochArgs),
     /// Look into tokens, and verify them without a server
     Tokens(tokens::TokensArgs),
     /// Print what makes a shell complete this program's commands
@@ -96,6 +98,7 @@ fn verb(command: Command, output: Output) -> Result<(), Stop> {
         Command::Apis(args) => on_this_thread(apis::run(args, output)),
         Command::Keys(args) => on_this_thread(keys::run(args, output)),
         Command::Audit(args) => on_this_thread(audit::run(args, output)),
+        Command::Database(args) => on_this_thread(epoch::run(args, output)),
         Command::Tokens(args) => on_this_thread(tokens::run(args, output)),
         Command::Completion(args) => completion::run(&args),
         Command::Man(args) => man::run(&args),

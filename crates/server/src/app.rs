@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
+use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_store::{Store, StoreOptions, counters};
 use munjigi_token::Algorithm;
 use munjigi_verify::{Dpop, RevocationKind, Verifier};
@@ -21,6 +22,7 @@ use crate::current::Looks;
 use crate::dev_walk::Walks;
 use crate::documents::Documents;
 use crate::ending::Ending;
+use crate::epoch::{self, Keeper};
 use crate::failure::Failure;
 use crate::feed::Feed;
 use crate::fetch::Fetch;
@@ -103,6 +105,8 @@ pub struct Inner {
     pub(crate) feed: Feed,
     /// The looks at what changed elsewhere, for those who mint tokens.
     pub(crate) looks: Looks,
+    /// What is remembered of the rows, should they turn out to be others.
+    pub(crate) keeper: Keeper,
 }
 
 impl Deref for App {
@@ -119,12 +123,13 @@ impl App {
     pub async fn start(config: Config, clock: Clock) -> Result<Self, Failure> {
         random::prepare();
         let store = open_store(&config, &clock).await?;
+        let keeper = Keeper::new(epoch::settle(&store, &clock, None).await?);
         let rows = first_rows(&store, &config, &clock).await?;
         let snapshot = Snapshot::build(rows, &config, clock.now(), None)?;
         let hashing = Hashing::start(config.hashing_threads, Argon2Params::default())
             .map_err(|_| Failure::Damaged("no thread could be started"))?;
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
-        let (fetch, mail) = (Fetch::new(&config.outbound), Delivery::start(&config)?);
+        let (fetch, mail) = (Fetch::new(&config.outbound, config.mode), Delivery::start(&config)?);
         let walks = (config.mode == Mode::Dev).then(Walks::default);
 
         let snapshot = ArcSwap::from_pointee(snapshot);
@@ -154,6 +159,7 @@ impl App {
             searches: Searches::default(),
             feed: Feed::default(),
             looks: Looks::default(),
+            keeper,
         };
         let app = Self(Arc::new(inner));
         app.load_revocations().await?;
@@ -203,6 +209,9 @@ impl App {
                 };
                 if let Err(error) = caught_up {
                     tracing::warn!(%error, "cannot follow the database; trying again");
+                    if let Err(error) = app.settle_epoch().await {
+                        tracing::debug!(%error, "nor is it known which database it is");
+                    }
                 }
             }
         });
@@ -272,7 +281,8 @@ impl App {
 }
 
 async fn open_store(config: &Config, clock: &Clock) -> Result<Store, Failure> {
-    let options = StoreOptions::new(config.database.clone(), clock.now());
+    let mut options = StoreOptions::new(config.database.clone(), clock.now());
+    options.is_guarded = true;
     Ok(Store::open(options).await?)
 }
 
@@ -304,5 +314,13 @@ fn verifiers(
 /// of what came after it, is lifted onto the living side.
 pub fn floor(app: &App, names: &[(RevocationKind, &str)]) -> i64 {
     let revocations = app.verifier.revocations();
-    names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key)).max().unwrap_or(0)
+    if revocations.is_empty() {
+        return 0;
+    }
+    // After a restore everything is ended that the keys signed before, and the keys go on.
+    let (snapshot, now) = (app.snapshot(), app.clock.now());
+    let keys = ALGORITHMS.into_iter().filter_map(|it| snapshot.keys.active(it, now));
+    let keys = keys.filter_map(|key| revocations.not_before(RevocationKind::Key, key.kid()));
+    let named = names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key));
+    named.chain(keys).max().unwrap_or(0)
 }

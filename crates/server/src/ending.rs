@@ -11,8 +11,9 @@ use munjigi_core::oauth::revocation::{Kind, Revocation};
 use munjigi_core::oidc::logout::Ended;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::grants::RelyingParty;
+use munjigi_store::keys::Purpose;
 use munjigi_store::{
-    StoreError, Tx, clients, codes, devices, grants, outbox, revocations, roles, sessions,
+    StoreError, Tx, clients, codes, devices, grants, keys, outbox, revocations, roles, sessions,
 };
 
 use crate::clock::Clock;
@@ -57,6 +58,19 @@ impl Ending {
         munjigi_core::planted!("revocation_unannounced", return Ok(revocation));
         let seq = revocations::announce(tx, &revocation)?;
         Ok(Revocation { seq, ..revocation })
+    }
+
+    /// Ends every token that was issued until now: of every signing key and of every client, so
+    /// that those are meant, too, whose client or key nobody here knows any more. The keys go on.
+    pub fn all_tokens(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let (now, ttl) = (self.now(), self.longest_ttl);
+        let of = |kind, key| Revocation { kind, ..Revocation::now(Kind::Client, key, now, ttl) };
+        let signing = keys::all(tx)?.into_iter().filter(|key| key.destroyed_at.is_none());
+        let signing = signing.filter(|key| key.purpose == Purpose::Sign);
+        let ended = signing.map(|key| of(Kind::Key, key.kid)).collect();
+        revocations::announce_all(tx, Kind::Key, ended)?;
+        let ids: Vec<ClientId> = clients::all(tx)?.into_iter().map(|it| it.id).collect();
+        self.announce_all(tx, Kind::Client, &ids).map(drop)
     }
 
     /// Ends a grant. `None` when it had ended already.
@@ -193,7 +207,9 @@ impl Ending {
     /// Ends everything that a key signed. What people hold besides lives on: the next refresh brings
     /// a token of another key.
     pub fn key(&self, tx: &mut Tx<'_>, kid: &str) -> Result<Revocation, StoreError> {
-        self.announce(tx, Kind::Key, kid)
+        let revocation = Revocation::of_withdrawn_key(kid, self.now(), self.longest_ttl);
+        let seq = revocations::announce(tx, &revocation)?;
+        Ok(Revocation { seq, ..revocation })
     }
 
     /// Ends the tokens of a client. Its grants stay: a disabled client cannot use them.

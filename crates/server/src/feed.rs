@@ -104,6 +104,21 @@ impl Feed {
         Arc::clone(&self.seats).try_acquire_owned().ok()
     }
 
+    /// How many followers wait.
+    pub fn followers(&self) -> usize {
+        MAX_FOLLOWERS.saturating_sub(self.seats.available_permits())
+    }
+
+    /// How many entries are kept here.
+    pub fn kept(&self) -> usize {
+        self.recent().entries.len()
+    }
+
+    /// How old what is known of the database is; nothing before the first look.
+    pub fn age(&self) -> Option<Duration> {
+        self.recent().looked_at.map(|at| at.elapsed())
+    }
+
     /// Waits until something stands behind `place`, at most this long.
     pub async fn wait(&self, place: Place, at_most: Duration) {
         let mut tips = self.tip.subscribe();
@@ -170,6 +185,11 @@ impl Feed {
 
     fn tip(&self) -> Place {
         self.recent().tip()
+    }
+
+    /// The number of the last entry that is known here.
+    pub fn last_seq(&self) -> i64 {
+        self.tip().seq()
     }
 
     /// What stands behind a place, if it is kept here.

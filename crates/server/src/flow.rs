@@ -124,6 +124,14 @@ impl Flow {
         self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same, if it was begun after everything before was ended.
+    pub fn begun_after(self, ended: Option<Timestamp>) -> Result<Self, FlowError> {
+        match ended.is_some_and(|ended| self.created_at() <= ended) {
+            true => Err(FlowError::Expired),
+            false => Ok(self),
+        }
+    }
+
     /// As it stands in an address: base64url of what only this server opens.
     pub fn seal(&self, keys: &KeyRing) -> Result<String, Failure> {
         let plain = serde_json::to_vec(self).map_err(|_| Failure::Damaged("flow"))?;

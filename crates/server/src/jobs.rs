@@ -13,6 +13,7 @@ use munjigi_store::{
 
 use crate::account_deletion;
 use crate::app::App;
+use crate::epoch;
 use crate::failure::Failure;
 use crate::registration;
 use crate::{audit_keeping, outbox, sequencer};
@@ -37,6 +38,7 @@ const CLOCKS_APART: Span = Span::from_minutes(2);
 pub fn start(app: &App) {
     app.follow();
     outbox::start(app);
+    epoch::start(app);
     sequencer::start(app);
     let weak = app.downgrade();
     tokio::spawn(async move {

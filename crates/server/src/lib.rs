@@ -47,6 +47,7 @@ pub mod fetch;
 mod first_keys;
 mod flow;
 mod hashing;
+mod hosts;
 mod id_token;
 mod issue;
 pub mod jobs;

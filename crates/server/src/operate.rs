@@ -6,6 +6,7 @@
 pub mod apis;
 pub mod audit;
 pub mod clients;
+pub mod epochs;
 pub mod keys;
 pub mod registration_tokens;
 pub mod roles;
@@ -164,7 +165,7 @@ impl<T> Done<T> {
 
 /// How things end now. A server's configuration, which nobody here has read, may give tokens a
 /// longer life than the settings do, but none longer than an hour; only an API may.
-fn ending(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Ending, StoreError> {
+pub(crate) fn ending(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Ending, StoreError> {
     let apis = munjigi_store::apis::all(tx)?;
     let longest = apis.iter().filter_map(|api| api.access_ttl).max().unwrap_or_default();
     let clock = Clock::stopped_at(now.as_seconds());

@@ -13,7 +13,7 @@ use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::keys::StoredKey;
-use munjigi_store::{ReadTx, StoreError, apis, clients, counters, keys, roles, settings};
+use munjigi_store::{ReadTx, StoreError, apis, clients, counters, epochs, keys, roles, settings};
 use munjigi_token::Algorithm;
 
 use crate::config::Config;
@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The keys.
     pub keys: KeyRing,
+    /// When everything was ended that had been given before, since the database was restored.
+    pub ended_before: Option<Timestamp>,
     /// Whether there is an algorithm that somebody asks for, and no key could be made for it.
     pub lacks_keys: bool,
     /// `/.well-known/openid-configuration` and its sibling.
@@ -65,6 +67,7 @@ pub struct Rows {
     roles: Vec<Role>,
     settings: Vec<(String, String)>,
     keys: Vec<StoredKey>,
+    ended_before: Option<Timestamp>,
 }
 
 impl Rows {
@@ -77,6 +80,7 @@ impl Rows {
             roles: roles::all(tx)?,
             settings: settings::all(tx)?,
             keys: keys::all(tx)?,
+            ended_before: epochs::ended_before(tx)?,
         })
     }
 
@@ -135,6 +139,7 @@ impl Snapshot {
         let discovery = metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
         Ok(Self {
             version: rows.version,
+            ended_before: rows.ended_before,
             changes_at: changes_at(&keys, &in_force, now),
             clients: rows.clients.into_iter().map(|it| (it.id.clone(), Arc::new(it))).collect(),
             apis: apis.map(|it| (it.audience.clone(), Arc::new(it))).collect(),

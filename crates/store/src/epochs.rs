@@ -53,7 +53,7 @@ pub fn begin(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<bool> {
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT (number) DO NOTHING",
         params![number, identity, cause, began_at, ended_before],
     )?;
-    if begun == 1 {
+    if begun == 1 && *number > 1 {
         // Whatever version somebody has seen of the rows that are gone, this is another one: a
         // counter that is moved on one by one never comes near to the time.
         tx.push(

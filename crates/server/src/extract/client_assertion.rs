@@ -3,20 +3,24 @@
 
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::assertion::{Assertion, Presented};
-use munjigi_core::oauth::client::{AuthMethod, Client};
+use munjigi_core::oauth::client::{AuthMethod, Client, Origin};
 use munjigi_core::oauth::metadata::ALGORITHMS;
-use munjigi_core::time::Timestamp;
+use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::replays::{self, Kind};
 use munjigi_store::{Audit, Committed, StoreError};
 use munjigi_token::{Algorithm, Header, KeySet, Unverified, base64url, json};
 use serde_json::{Map, Value};
 
 use crate::app::App;
-use crate::client_keys::Wanted;
+use crate::client_keys::{Owner, Wanted};
+use crate::context::Context;
 use crate::failure::Failure;
 
 /// What is said of one that is no good for a reason that is nobody's business, or everybody's.
 const NO_GOOD: &str = "the assertion does not hold";
+
+/// No assertion lives longer, clocks that are apart included.
+const OLDEST: Span = Span::from_minutes(7);
 
 /// What an assertion comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +42,9 @@ pub(super) async fn prove(
     app: &App,
     client: &Client,
     assertion: &str,
-    now: Timestamp,
+    context: &Context,
 ) -> Result<Proof, Failure> {
+    let now = context.now;
     if client.auth_method != AuthMethod::PrivateKeyJwt {
         return Ok(Proof::Fails(NO_GOOD));
     }
@@ -54,7 +59,10 @@ pub(super) async fn prove(
         Ok(checked) => checked,
         Err(refusal) => return Ok(Proof::Fails(refusal.description)),
     };
-    let keys = keys(app, client, unverified.header(), now).await;
+    if is_forgotten(&claims, app.snapshot().ended_before, now) {
+        return Ok(Proof::Fails("the assertion is older than this server's memory"));
+    }
+    let keys = keys(app, client, unverified.header(), context).await;
     let is_signed = keys.is_some_and(|keys| unverified.verify(&keys).is_ok());
     if !is_signed {
         return Ok(Proof::Fails(NO_GOOD));
@@ -69,6 +77,16 @@ pub(super) async fn prove(
     match munjigi_core::planted!("assertion_good_twice" => true, is_first) {
         true => Ok(Proof::Holds),
         false => Ok(Proof::Fails("the assertion was used before")),
+    }
+}
+
+/// Whether it may have been used before a restore, when it would have been forgotten. One that does
+/// not say when it was made may be as old as they may get.
+fn is_forgotten(claims: &Map<String, Value>, ended: Option<Timestamp>, now: Timestamp) -> bool {
+    let Some(ended) = ended else { return false };
+    match claims.get("iat").and_then(Value::as_i64) {
+        Some(iat) => iat <= ended.as_seconds(),
+        None => now <= ended.plus(OLDEST),
     }
 }
 
@@ -92,14 +110,24 @@ fn check_header(client: &Client, header: &Header) -> Result<(), &'static str> {
 }
 
 /// The keys of the client: its own, or those that it publishes.
-async fn keys(app: &App, client: &Client, header: &Header, now: Timestamp) -> Option<KeySet> {
+async fn keys(
+    app: &App,
+    client: &Client,
+    header: &Header,
+    context: &Context,
+) -> Option<KeySet> {
     let metadata = &client.metadata;
     if let Some(jwks) = &metadata.jwks {
         return Some(jwks.key_set());
     }
     let uri = metadata.jwks_uri.as_ref()?;
-    let wanted = Wanted { kid: header.kid.as_deref(), algorithm: header.alg };
-    app.client_keys.find(&app.fetch, uri.as_str(), wanted, now).await
+    let owner = match client.origin {
+        Origin::Made => Owner::Made,
+        Origin::Registered | Origin::Document => Owner::Stranger(context.address),
+    };
+    let wanted = Wanted { kid: header.kid.as_deref(), algorithm: header.alg, owner };
+    let fetch = app.fetch.for_client(client);
+    app.client_keys.find(&fetch, uri.as_str(), wanted, context.now).await
 }
 
 fn payload(assertion: &str) -> Option<Map<String, Value>> {

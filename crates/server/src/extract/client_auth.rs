@@ -128,7 +128,7 @@ async fn authenticate(
     if !matches!(presented.evidence, Evidence::Word) {
         addresses::look(app, context, Limit::Client)?;
     }
-    let known = find_client(app, &presented.client_id).await?;
+    let known = find_client(app, &presented.client_id, context.address).await?;
     let proof = match &known {
         Some(client) => prove(app, client, &presented, context).await?,
         None => Proof::Fails(REFUSED),
@@ -162,7 +162,7 @@ async fn prove(
         ) => client.admits(secret.reveal(), context.now),
         (Evidence::Assertion(assertion), AuthMethod::PrivateKeyJwt) => {
             let assertion = assertion.reveal();
-            return Ok(client_assertion::prove(app, client, assertion, context.now).await?);
+            return Ok(client_assertion::prove(app, client, assertion, context).await?);
         }
         (Evidence::Secret(_) | Evidence::Assertion(_), AuthMethod::None)
         | (

@@ -104,6 +104,10 @@ fn read(parts: &Parts, app: &App, now: Timestamp) -> Result<Option<Proof>, OAuth
     let request = Request { method: parts.method.as_str(), url: &url, access_token: None };
     proof.check(&request, now.as_seconds()).map_err(|error| refusal(&error))?;
     let snapshot = app.snapshot();
+    // What was seen before a restore is forgotten: such a proof may have been.
+    if snapshot.ended_before.is_some_and(|at| proof.iat() <= at.as_seconds()) {
+        return Err(refuse("the DPoP proof is older than this server's memory"));
+    }
     check_nonce(&proof, snapshot.settings.requests.dpop_nonce, &snapshot.keys.derive(NONCES), now)?;
     Ok(Some(proof))
 }

@@ -22,7 +22,7 @@ pub(crate) use postgres::{run_batch, run_migrations};
 pub use error::{Result, StoreError};
 pub use options::{DatabaseUrl, DatabaseUrlError, StoreOptions};
 pub use sqlite::Beside;
-pub use standing::{Kinship, Standing, kinship};
+pub use standing::Standing;
 pub use statistics::Statistics;
 pub use store::Store;
 pub use tx::{Audit, Committed, ReadTx, Tx};

@@ -86,8 +86,9 @@ impl OnTheWay {
         context: &Context,
     ) -> Result<Option<Flow>, Reason> {
         let Some(sealed) = &self.flow else { return Ok(None) };
-        let keys = &app.snapshot_kept().keys;
-        Ok(Some(Flow::open(keys, sealed, browser.mark, context.now)?))
+        let snapshot = app.snapshot_kept();
+        let flow = Flow::open(&snapshot.keys, sealed, browser.mark, context.now)?;
+        Ok(Some(flow.begun_after(snapshot.ended_before)?))
     }
 
     /// As it came.

@@ -1,11 +1,12 @@
 //! What tells one PostgreSQL from another: the cluster's identifier, the ids of the database and of
 //! a table, and the line of time that a promotion or a restore to a point in time begins.
 
+use munjigi_core::epoch::{Kinship, kinship};
 use tokio_postgres::SimpleQueryMessage;
 
 use super::connection::Connection;
 use crate::sql::error::StoreError;
-use crate::sql::standing::{Kinship, Standing, kinship};
+use crate::sql::standing::Standing;
 
 /// Everybody may ask for it unless that was taken away (`pg_control_system`).
 const CLUSTER: &str = "SELECT system_identifier::text FROM pg_control_system() \

@@ -35,8 +35,9 @@ impl Arrived {
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         if let Some((_, sealed)) = pairs.iter().find(|(name, _)| name == "flow") {
-            let keys = &app.snapshot_kept().keys;
-            let flow = Flow::open(keys, sealed, browser.mark, context.now)?;
+            let snapshot = app.snapshot_kept();
+            let flow = Flow::open(&snapshot.keys, sealed, browser.mark, context.now)?;
+            let flow = flow.begun_after(snapshot.ended_before)?;
             return Ok(Self { flow, mark: None, refusal: None });
         }
         let pushed = find(app, &pairs).await?;
