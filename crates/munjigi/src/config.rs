@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use munjigi_server::config::{KEYS, Mistake};
-use munjigi_server::{ConfigFile, Mode};
+use munjigi_server::tls::Tls;
+use munjigi_server::{Clock, Config, ConfigFile, Mode};
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -61,20 +62,29 @@ pub fn read(path: Option<&Path>) -> Result<Option<String>, Stop> {
 
 fn check(text: &str, environment: &BTreeMap<String, String>, output: Output) -> Result<(), Stop> {
     let parsed = ConfigFile::parse(text, environment);
-    let mistakes = match parsed.and_then(|file| file.check(Mode::Serve)) {
-        Ok(_) => Vec::new(),
-        Err(mistakes) => mistakes,
+    let (mistakes, remarks) = match parsed.and_then(|file| file.check(Mode::Serve)) {
+        Ok(config) => (Vec::new(), remarks(config)),
+        Err(mistakes) => (mistakes, Vec::new()),
     };
     if output == Output::Json {
         let shown: Vec<Value> = mistakes.iter().map(show_mistake).collect();
-        print::json_line(&json!({ "ok": mistakes.is_empty(), "mistakes": shown }))?;
+        let is_ok = mistakes.is_empty();
+        print::json_line(&json!({ "ok": is_ok, "mistakes": shown, "remarks": remarks }))?;
         let told = Stop::told(Code::CheckFailed);
-        return if mistakes.is_empty() { Ok(()) } else { Err(told) };
+        return if is_ok { Ok(()) } else { Err(told) };
     }
     if mistakes.is_empty() {
-        return print::text("The configuration is right.\n");
+        let remarks = remarks.iter().map(|remark| format!("But look: {remark}.\n"));
+        let remarks: String = remarks.collect();
+        return print::text(&format!("The configuration is right.\n{remarks}"));
     }
     Err(Stop::mistakes(Code::CheckFailed, &mistakes))
+}
+
+/// What is taken and yet to be looked at.
+fn remarks(config: Config) -> Vec<String> {
+    let tls = config.tls.and_then(|files| Tls::open(files).ok());
+    tls.map(|tls| tls.remarks(&config.issuer, Clock::system().now())).unwrap_or_default()
 }
 
 fn show_mistake(mistake: &Mistake) -> Value {
@@ -127,6 +137,7 @@ fn default(key: &str) -> Value {
         "token.access_ttl" => json!("the setting `access_ttl`"),
         "hashing.threads" => json!(hashing_threads()),
         "log.format" => json!("text"),
+        "metrics.listen" => json!("127.0.0.1:9464"),
         "outbound.allow" => json!([]),
         "mcp.enabled" | "danger_plain_http" => json!(false),
         _ => Value::Null,

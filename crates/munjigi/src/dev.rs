@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use munjigi_server::config::{LogFormat, Network, Outbound, exposed, is_exposed};
+use munjigi_server::config::{LogFormat, MetricsListen, Network, Outbound, exposed, is_exposed};
 use munjigi_server::{
     App, Clock, Config, EncryptionKey, Failure, Mode, demo, jobs, router, serve as server,
 };
@@ -17,6 +17,7 @@ use munjigi_store::DatabaseUrl;
 use crate::banner;
 use crate::config::hashing_threads;
 use crate::listen::{self, Listening, Loopback};
+use crate::metrics;
 use crate::print::{self, Output};
 use crate::serve::{letting_go, make_rsa_key, told_to_stop};
 use crate::stop::{Code, Stop};
@@ -47,6 +48,10 @@ pub struct DevArgs {
     #[arg(long)]
     mcp: bool,
 
+    /// Where the metrics are told, on this machine alone: nowhere unless this says so
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<Loopback>,
+
     /// Where data is kept
     #[arg(long, value_name = "DIR", default_value = DATA)]
     data: PathBuf,
@@ -58,13 +63,18 @@ pub async fn run(args: DevArgs, output: Output) -> Result<(), Stop> {
     let listening = listen::on_loopback(args.listen).await?;
     let stop = told_to_stop()?;
     let config = configure(&args, &listening)?;
+    let metrics = metrics::bind(config.metrics_listen).await?;
     let app = App::start(config, Clock::system()).await.map_err(|error| explain(error, &args))?;
     demo::ensure(&app).await?;
+    let metrics_at = metrics.as_ref().map(|bound| bound.address);
+    if let Some(bound) = metrics {
+        metrics::start(&app, bound);
+    }
     jobs::start(&app);
     let router = router(&app);
 
     // Whoever reads it may call at once: the sockets are open.
-    let there = banner::what_is_there(&app).await?;
+    let there = banner::what_is_there(&app, metrics_at).await?;
     if args.json || output == Output::Json {
         print::json_line(&there.json())?;
     } else {
@@ -74,6 +84,7 @@ pub async fn run(args: DevArgs, output: Output) -> Result<(), Stop> {
     make_rsa_key(&app);
 
     server::serve(listening.listeners, router, letting_go(&app, stop)).await;
+    app.finish().await;
 
     app.store.clone().close().await;
     Ok(())
@@ -87,7 +98,7 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         let key = kept_key(&args.data)?;
         let file = args.data.join(KEY);
         if is_exposed(&file) {
-            tracing::warn!("{}", exposed(&file));
+            tracing::warn!(why = exposed(&file), "others can read the key");
         }
         (DatabaseUrl::SqliteFile(args.data.join(DATABASE)), key)
     };
@@ -105,9 +116,11 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         access_ttl: None,
         hashing_threads: hashing_threads(),
         log_format: LogFormat::Text,
+        metrics_listen: args.metrics.map_or(MetricsListen::Off, |it| MetricsListen::At(it.first())),
         mail: None,
         // Applications that are tried out here publish their keys here.
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },
+        tls: None,
         mcp: args.mcp,
     })
 }

@@ -2,14 +2,22 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use munjigi_server::serve::Doors;
+use munjigi_server::tls::{self, Tls, Unusable};
 use munjigi_server::{App, Clock, ConfigFile, Mode, jobs, router, serve};
 use munjigi_store::users;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use crate::stop::{Code, Stop};
-use crate::{config, environment, listen, logs};
+use crate::{config, environment, listen, logs, metrics};
+
+/// How long connections are still taken after `/readyz` has begun to refuse.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// `munjigi serve …`
 #[derive(Debug, Args)]
@@ -27,29 +35,58 @@ pub async fn run(args: ServeArgs) -> Result<(), Stop> {
     let config = config.map_err(|mistakes| Stop::mistakes(Code::Usage, &mistakes))?;
     logs::start(logs::SERVER, config.log_format)?;
 
+    let tls = config.tls.clone().map(Tls::open).transpose().map_err(unusable)?;
     let listener = listen::bind(config.listen).await?;
-    let stop = told_to_stop()?;
+    let (stop, hangup) = (told_to_stop()?, told_to_look_again()?);
     let app = App::start(config, Clock::system()).await.map_err(Stop::unopened)?;
     jobs::start(&app);
     make_rsa_key(&app);
+    if let Some(tls) = &tls {
+        let (issuer, clock) = (app.config.issuer.clone(), app.clock.clone());
+        tokio::spawn(tls::watch(tls.clone(), issuer, clock, hangup));
+    }
     let (issuer, listen) = (&app.config.issuer, app.config.listen);
     tracing::info!(%issuer, %listen, database = app.store.backend(), "ready");
     if !app.store.read(users::is_anybody).await? {
         tracing::info!("nobody has an account yet; `munjigi users create` makes the first one");
     }
 
-    serve::serve(vec![listener], router(&app), letting_go(&app, stop)).await;
+    let proxies = app.config.trusted_proxies.clone();
+    let doors = Doors { listeners: vec![listener], tls, proxies };
+    serve::serve_at(doors, router(&app), leaving(&app, stop), lingering(&app)).await;
+    app.finish().await;
 
     tracing::info!("stopped");
     app.store.clone().close().await;
     Ok(())
 }
 
-/// The same end, at which whoever waits for revocations is let go, so that nobody waits for them.
+/// What was wrong with the certificate or its key, which were right when the configuration was.
+fn unusable(wrong: Vec<Unusable>) -> Stop {
+    let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
+    Stop::new(Code::Failed, format!("the certificate cannot be used: {}", wrong.join("; ")))
+}
+
+/// The same end, at which `/readyz` refuses first of all.
+async fn leaving(app: &App, stop: impl Future<Output = ()>) {
+    stop.await;
+    app.leave();
+}
+
+/// A moment in which whoever sends requests here hears that they should go elsewhere. After it,
+/// whoever waits for revocations is let go; before it, they would come back at once.
+#[expect(clippy::disallowed_methods, reason = "nobody says when they have heard of it")]
+async fn lingering(app: &App) {
+    tokio::time::sleep(LINGER).await;
+    app.release_followers();
+}
+
+/// The end of a server that nobody sends requests to but people on this machine: at once.
 pub fn letting_go(app: &App, stop: impl Future<Output = ()>) -> impl Future<Output = ()> {
     let app = app.clone();
     async move {
         stop.await;
+        app.leave();
         app.release_followers();
     }
 }
@@ -63,6 +100,21 @@ pub fn make_rsa_key(app: &App) {
             tracing::error!(%error, "the RS256 key could not be made");
         }
     });
+}
+
+/// Notified whenever the process is told to read its certificate again: SIGHUP, which without a
+/// certificate does nothing.
+fn told_to_look_again() -> Result<Arc<Notify>, Stop> {
+    let hangup = signal(SignalKind::hangup());
+    let mut hangup = hangup.map_err(|error| Stop::file("signals", &error))?;
+    let notify = Arc::new(Notify::new());
+    let told = Arc::clone(&notify);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            told.notify_one();
+        }
+    });
+    Ok(notify)
 }
 
 /// Ends when the process is told to stop: SIGINT or SIGTERM. A second signal ends the process

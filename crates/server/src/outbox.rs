@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::mail::{Again, Envelope, Mail, Undelivered};
+use crate::metrics::Delivered;
 use crate::random;
 use crate::seal::EncryptionKey;
 pub use logout::Logout;
@@ -97,6 +98,10 @@ pub(crate) fn start(app: &App) {
 pub async fn run(app: &App) -> Result<usize, Failure> {
     let mut sent = 0_usize;
     loop {
+        let _sending = app.leaving.sending().await;
+        if app.leaving.is_leaving() {
+            return Ok(sent);
+        }
         let taken = take(app).await?;
         let is_all = taken.len() < usize::try_from(AT_A_TIME).unwrap_or(usize::MAX);
         let attempts = taken.into_iter().map(|held| {
@@ -144,6 +149,11 @@ async fn take(app: &App) -> Result<Vec<Held>, Failure> {
 async fn send(app: &App, held: &Held) -> Result<bool, Failure> {
     let Held { due, until } = held.clone();
     let (id, kind) = (due.parcel.id, due.parcel.kind);
+    if app.leaving.is_leaving() {
+        // Taken and not begun: another node may have it at once.
+        postpone(app, id, until, Span::from_seconds(0)).await?;
+        return Ok(false);
+    }
     let Err(undelivered) = deliver(app, &due.parcel).await else {
         let now = app.clock.now();
         let written = app.store.write(move |tx| {
@@ -151,14 +161,21 @@ async fn send(app: &App, held: &Held) -> Result<bool, Failure> {
             Ok::<_, StoreError>(Committed::new((), Audit::Routine("a thing is sent")))
         });
         written.await?;
+        app.metrics.delivered(Delivered::Sent);
         return Ok(true);
     };
     let Undelivered { reason, again } = undelivered;
     tracing::warn!(%id, kind = kind.as_str(), attempt = due.attempts + 1, reason, "not sent");
     let pause = usize::try_from(due.attempts).ok().and_then(|index| PAUSES.get(index));
     match pause.filter(|_| again == Again::Later) {
-        Some(pause) => postpone(app, id, until, *pause).await?,
-        None => give_up(app, &due, until, &reason).await?,
+        Some(pause) => {
+            app.metrics.delivered(Delivered::Postponed);
+            postpone(app, id, until, *pause).await?;
+        }
+        None => {
+            app.metrics.delivered(Delivered::GivenUp);
+            give_up(app, &due, until, &reason).await?;
+        }
     }
     Ok(false)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, any, on};
 use http::StatusCode;
 use tower::layer::layer_fn;
 use tower::layer::util::Stack;
@@ -25,7 +25,7 @@ use crate::endpoint::oauth::{
     authorize, device_authorization, introspect, logout, par, register, revoke, token, userinfo,
 };
 use crate::endpoint::page::{account, consent, device, login, recover, select, sign_up, verify};
-use crate::endpoint::{dev, docs, health, metadata};
+use crate::endpoint::{dev, docs, forward_auth, health, metadata};
 use crate::page::assets;
 use crate::reply::problem::Problem;
 use below::Below;
@@ -79,6 +79,21 @@ impl Table {
         if let Some(app) = &self.app {
             let handler = around(app, Place::of(method, path), handler);
             self.router = self.router.route(path, on(filter(method), handler));
+        }
+        self
+    }
+
+    /// The same for every method: a proxy asks with that of the request that it asks about.
+    fn any<H, T>(mut self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        H::Future: Unpin,
+        T: 'static,
+    {
+        self.routes.push(Route { method: "GET", path });
+        if let Some(app) = &self.app {
+            let handler = around(app, Place::of("GET", path), handler);
+            self.router = self.router.route(path, any(handler));
         }
         self
     }
@@ -283,6 +298,7 @@ fn open(mode: Mode, app: Option<&App>) -> Table {
         .add("POST", "/api/v1/users/signin", users::sign_in::sign_in_with_json)
         .add("GET", "/livez", health::livez)
         .add("GET", "/readyz", health::readyz)
+        .any("/forward-auth", forward_auth::forward_auth)
         .add("GET", "/openapi.json", docs::openapi)
         .add("GET", "/docs", docs::index)
         .add("GET", "/docs/", docs::page)

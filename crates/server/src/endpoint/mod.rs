@@ -3,7 +3,9 @@
 pub mod api;
 pub mod dev;
 pub mod docs;
+pub mod forward_auth;
 pub mod health;
 pub mod metadata;
+pub mod metrics;
 pub mod oauth;
 pub mod page;

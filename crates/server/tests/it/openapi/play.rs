@@ -155,6 +155,11 @@ impl Play {
         for id in ["livez", "readyz"] {
             self.call(id, With::default()).await.expect(200);
         }
+        let jun = self.jun.clone();
+        let query = "?audience=http://localhost:8001&role=admin";
+        let with = |token| With { query, token, ..With::default() };
+        self.call("forward_auth", with(Some(&jun))).await.expect(200);
+        self.call("forward_auth", with(None)).await.expect(401);
         for id in ["openid_configuration", "authorization_server_metadata", "jwks"] {
             let answer = self.call(id, With::default()).await.expect(200);
             let header = Some(("if-none-match", answer.header("etag").unwrap()));
