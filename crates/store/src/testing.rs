@@ -35,7 +35,7 @@ use crate::{DatabaseUrl, ReadTx, Result, Store, StoreError, StoreOptions};
 /// argument is a [`Database`] of its own.
 #[macro_export]
 macro_rules! each_backend {
-    ($($(#[$meta:meta])* async fn $name:ident($database:ident) $body:block)+) => {$(
+    ($($(#[$meta:meta])* async fn $name:ident($database:ident $(,)?) $body:block)+) => {$(
         $(#[$meta])*
         mod $name {
             #[allow(unused_imports, reason = "what the module around it has, a test may use")]
