@@ -38,6 +38,8 @@ enum Verb {
     Disable(Whom),
     /// Enable a disabled account again
     Enable(Whom),
+    /// End every session of an account, with its tokens; its owner may sign in again
+    SignOut(Whom),
     /// Give roles, or take them away
     #[command(subcommand)]
     Roles(RolesVerb),
@@ -183,6 +185,7 @@ async fn change(operator: &Operator, verb: Verb) -> Result<Value, Stop> {
     let user = match verb {
         Verb::Disable(whom) => operator.disable_user(&whom.user).await,
         Verb::Enable(whom) => operator.enable_user(&whom.user).await,
+        Verb::SignOut(whom) => operator.sign_out_user(&whom.user).await,
         Verb::Roles(RolesVerb::Add(of)) => operator.add_roles(&of.user, of.roles).await,
         Verb::Roles(RolesVerb::Remove(of)) => operator.remove_roles(&of.user, of.roles).await,
         Verb::Delete(delete) => {

@@ -13,7 +13,8 @@ use munjigi_core::oauth::ticket::Ticket;
 use munjigi_core::time::Timestamp;
 use munjigi_store::outbox::Parcel;
 use munjigi_store::{
-    Audit, Committed, ReadTx, StoreError, Tx, links, outbox as sending, passwords, throttles, users,
+    Audit, Committed, ReadTx, StoreError, Tx, consents, links, outbox as sending, passwords,
+    throttles, users,
 };
 
 use crate::app::App;
@@ -34,6 +35,8 @@ use crate::sign_up::exists;
 const CONFIRM: &str = "/account/email/confirm";
 /// Where the link leads that takes a change back.
 const UNDO: &str = "/account/email/undo";
+/// Where the link leads by which another password is chosen.
+const RECOVER: &str = "/recover/password";
 
 /// Why another address is not asked for.
 #[derive(Debug)]
@@ -329,18 +332,26 @@ fn give(tx: &mut Tx<'_>, mut user: User, email: &Email, now: Timestamp) -> Resul
 }
 
 /// Takes a change back by the link that the old address was told; the address, as before.
-/// Everything that is signed in ends. `None` when the link is good no longer, or the address is
-/// somebody else's by now; in that case it stays good.
+/// Whoever changed it knows the password: it is taken away, everything that is signed in ends, and
+/// a link for another password is mailed to the old address. `None` when the link is good no
+/// longer, or the address is somebody else's by now; in that case it stays good.
 pub async fn undo(
     app: &App,
     context: &Context,
     text: Option<&str>,
+    locale: Locale,
 ) -> Result<Option<String>, Failure> {
+    let Some(found) = find(app, context, text, BACK).await? else { return Ok(None) };
     let Some(ticket) = mailed_link::ticket(text) else { return Ok(None) };
     let (user_id, actor) = (ticket.user_id, Actor::User(ticket.user_id));
+    let owner = User { email: found.link.email, ..found.user };
+    let wanted = Wanted::own(Purpose::Recover, RECOVER, &owner);
+    let about = |link, valid_seconds| About::Recover { link, valid_seconds };
     let undoing = Undoing {
         undone: context.event(Kind::EmailChangeUndone, actor.clone())?.subject(user_id),
+        disarmed: context.event(Kind::PasswordRemoved, actor.clone())?.subject(user_id),
         removed: context.event(Kind::UserDeleted, actor)?,
+        recover: MailedLink::new(app, &owner, &wanted, locale, about)?,
         ending: app.ending(),
         ticket,
     };
@@ -358,8 +369,12 @@ struct Undoing {
     ticket: Ticket,
     ending: Ending,
     undone: Event,
+    /// Of the password.
+    disarmed: Event,
     /// Of an account that stands in the way.
     removed: Event,
+    /// The way to another password.
+    recover: MailedLink,
 }
 
 /// The address that there is again, and whose tokens ended for it.
@@ -393,6 +408,13 @@ impl Undoing {
         // An older one stays good: whoever changed the address twice must not make void, by taking
         // back their own second change, what its owner was told of the first.
         links::revoke_newer(tx, (&user_id, &link.id), Purpose::Undo, now)?;
+        if passwords::delete(tx, &user_id)? {
+            events.push(self.disarmed.clone());
+        }
+        // Whoever signs in with it at this moment is too late, and a device is known no longer.
+        users::set_password_changed(tx, &user_id, now)?;
+        consents::delete_all(tx, &user_id)?;
+        self.recover.write(tx)?;
         revocations.push(self.ending.user(tx, &user_id)?);
         Ok(Committed::new(Some((link.email, revocations)), Audit::Records(events)))
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use munjigi_core::access::RoleName;
-use munjigi_core::id::{ClientId, EventId, UserId};
+use munjigi_core::id::{ClientId, EventId, SessionId, UserId};
 use munjigi_core::oauth::api::{Audience, parse_audience};
 use munjigi_core::time::Timestamp;
 use thiserror::Error;
@@ -117,6 +117,17 @@ impl PageKey for (Timestamp, UserId) {
     }
 }
 
+impl PageKey for (UserId, SessionId) {
+    fn to_bytes(&self) -> Vec<u8> {
+        [self.0.as_bytes().as_slice(), self.1.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (user, id) = bytes.split_first_chunk::<16>()?;
+        Some((UserId::from_bytes(*user), SessionId::from_bytes(id.try_into().ok()?)))
+    }
+}
+
 impl PageKey for EventId {
     fn to_bytes(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
@@ -160,6 +171,8 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back() {
         kept((Timestamp::from_millis(-7), UserId::from_random([3; 16])));
+        let session = SessionId::from_parts(Timestamp::from_millis(9), [4; 10]);
+        kept((UserId::from_random([3; 16]), session));
         kept(EventId::from_parts(Timestamp::from_millis(9), [4; 10]));
         kept("manager".parse::<RoleName>().unwrap());
         kept("planner-web".parse::<ClientId>().unwrap());

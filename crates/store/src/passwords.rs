@@ -61,6 +61,12 @@ pub fn put(tx: &mut Tx<'_>, user_id: &UserId, hash: &str, now: Timestamp) -> Res
     )
 }
 
+/// Takes a person's password away: from then on nobody signs in with one. False when there was
+/// none.
+pub fn delete(tx: &mut Tx<'_>, user_id: &UserId) -> Result<bool> {
+    Ok(tx.exec("DELETE FROM password WHERE user_id = $1", params![user_id])? > 0)
+}
+
 /// Replaces exactly this hash (the same password under today's parameters); false when it was
 /// changed meanwhile: a rehash must not bring an old password back.
 pub fn replace(

@@ -4,6 +4,7 @@ use munjigi_core::account::user::{BrowserHold, Session};
 use munjigi_core::id::{SessionId, UserId};
 use munjigi_core::time::{Span, Timestamp};
 
+use crate::page::{Listed, Page};
 use crate::{ReadTx, Result, Row, Tx, params};
 
 /// How exactly `used_at` is kept: a write at every request would cost more than it tells.
@@ -11,6 +12,9 @@ pub const USED_AT_GRAIN: Span = Span::from_minutes(5);
 
 /// How many sessions [`list_live`] shows at most.
 pub const MAX_LISTED: u32 = 200;
+
+/// The order of the list of all: by the person, then by age.
+pub type SessionKey = (UserId, SessionId);
 
 /// Begins a session.
 ///
@@ -65,6 +69,40 @@ pub fn list_live(
         params![user_id, now, limit.min(MAX_LISTED)],
     )?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// The live sessions of everybody, or of one person, person by person.
+pub fn list_all(
+    tx: &mut ReadTx<'_>,
+    page: &Page<SessionKey>,
+    of: Option<&UserId>,
+    now: Timestamp,
+) -> Result<Listed<Session, SessionKey>> {
+    // No id is made of zeros alone: every row comes behind it.
+    let first = || (UserId::from_bytes([0; 16]), SessionId::from_bytes([0; 16]));
+    let (after_user, after) = page.key().copied().unwrap_or_else(first);
+    let rows = match of {
+        Some(of) => tx.rows(
+            "SELECT user_id, id, authenticated_at, created_at, used_at, expires_at, ended_at,
+             address, user_agent, amr, cookie_hash, idle_expires_at
+             FROM session WHERE user_id = $1 AND id > $2
+             AND ended_at IS NULL AND expires_at > $3
+             AND (idle_expires_at IS NULL OR idle_expires_at > $3)
+             ORDER BY user_id, id LIMIT $4",
+            params![of, after, now, page.rows()],
+        ),
+        None => tx.rows(
+            "SELECT user_id, id, authenticated_at, created_at, used_at, expires_at, ended_at,
+             address, user_agent, amr, cookie_hash, idle_expires_at
+             FROM session WHERE (user_id, id) > ($1, $2)
+             AND ended_at IS NULL AND expires_at > $3
+             AND (idle_expires_at IS NULL OR idle_expires_at > $3)
+             ORDER BY user_id, id LIMIT $4",
+            params![after_user, after, now, page.rows()],
+        ),
+    }?;
+    let sessions: Result<Vec<Session>> = rows.into_iter().map(from_row).collect();
+    Ok(page.cut(sessions?, |session| (session.user_id, session.id)))
 }
 
 /// The live sessions of a person beyond one and the `kept` youngest others, the oldest first; at

@@ -132,6 +132,19 @@ impl Operator {
         self.write(write).await
     }
 
+    /// Ends every session of a person, with its grants and tokens; they may sign in again.
+    pub async fn sign_out_user(&self, name: &str) -> Result<User, OperateError> {
+        let (name, now) = (name.to_owned(), self.now());
+        let event = self.event(Kind::SessionEnded)?.with("which", "all");
+        let write = move |tx: &mut Tx<'_>| {
+            let user = find(tx, &name)?;
+            ending(tx, now)?.user(tx, &user.id)?;
+            let event = event.clone().subject(user.id);
+            Ok(Done::Changed(user, event))
+        };
+        self.write(write).await
+    }
+
     /// Gives roles to a person. Tokens that are out do not carry them; the next ones do.
     pub async fn add_roles(&self, name: &str, given: Vec<RoleName>) -> Result<User, OperateError> {
         let (name, now) = (name.to_owned(), self.now());

@@ -29,6 +29,7 @@ use crate::page::recover::{NewPassword, Recover};
 use crate::page::redirect_difference::RedirectDifference;
 use crate::page::sign_out::SignedOut;
 use crate::page::sign_up::{SignUp, TypedAccount};
+use crate::page::verify::VerifyElsewhere;
 
 /// Names of a page and its HTML.
 type Shown = Vec<(String, String)>;
@@ -100,6 +101,10 @@ fn signing_in(cast: &Cast<'_>, shown: &mut Shown) {
     add(shown, "sign-up-wrong", &SignUp::new(cast.frame(), cast.to(), typed, taken));
     add(shown, "recover", &Recover::new(cast.frame(), Some("f"), "", vec![]));
     add(shown, "new-password", &NewPassword::new(cast.frame(), "mj_ml_x", name, vec![]));
+    let link = ("mj_ml_x", name, Some("f"));
+    add(shown, "verify-elsewhere", &VerifyElsewhere::new(cast.frame(), link, vec![]));
+    let other = vec![Complaint::other_password(&frame)];
+    add(shown, "verify-elsewhere-wrong", &VerifyElsewhere::new(cast.frame(), link, other));
 }
 
 fn questions(cast: &Cast<'_>, shown: &mut Shown) {
@@ -124,6 +129,7 @@ fn questions(cast: &Cast<'_>, shown: &mut Shown) {
         ("done-device-denied", Done::DeviceDenied),
         ("done-change", Done::EmailChangeMailed { email }),
         ("done-change-half", Done::EmailChangeHalf),
+        ("done-change-sign-in", Done::EmailChangeSignIn),
         ("done-changed", Done::EmailChanged { email }),
         ("done-undone", Done::EmailChangeUndone { email }),
         ("done-deletion", Done::DeletionScheduled { due: &at }),

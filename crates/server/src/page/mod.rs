@@ -28,6 +28,7 @@ pub mod reply;
 pub mod sign_out;
 pub mod sign_up;
 pub mod texts;
+pub mod verify;
 
 #[cfg(test)]
 mod gallery;

@@ -35,6 +35,8 @@ pub enum Done<'d> {
         /// The new address.
         email: &'d str,
     },
+    /// A link was followed at the new address by somebody who is not signed in.
+    EmailChangeSignIn,
     /// One of the two links was confirmed.
     EmailChangeHalf,
     /// Both links were confirmed: the address is changed.
@@ -99,7 +101,7 @@ impl OutcomePage {
         let onward = match done {
             Done::SignUpMailed { .. } | Done::EmailVerified | Done::PasswordSet => Some(to_login()),
             Done::EmailChanged { .. } | Done::AccountKept => Some(to_account()),
-            Done::EmailChangeUndone { .. } => Some(to_login()),
+            Done::EmailChangeUndone { .. } | Done::EmailChangeSignIn => Some(to_login()),
             Done::EmailChangeMailed { .. } => Some(to_account()),
             Done::RecoveryMailed { .. }
             | Done::EmailVerifiedElsewhere
@@ -133,6 +135,7 @@ fn sentences(frame: &Frame, done: Done<'_>) -> (String, String) {
         Done::DeviceDenied => plain("device-denied-title", "device-denied-text"),
         Done::EmailChangeMailed { email } => about("mailed-title", "mailed-change", email),
         Done::EmailChangeHalf => plain("change-half-title", "change-half-text"),
+        Done::EmailChangeSignIn => plain("change-sign-in-title", "change-sign-in-text"),
         Done::EmailChanged { email } => about("changed-title", "changed-text", email),
         Done::EmailChangeUndone { email } => about("undone-title", "undone-text", email),
         Done::DeletionScheduled { due } => {

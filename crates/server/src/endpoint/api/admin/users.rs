@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use munjigi_core::access::{Carried, Object, RoleName};
+use munjigi_core::access::{Object, RoleName};
 use munjigi_core::account::link::Purpose;
 use munjigi_core::account::user::User;
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username};
@@ -17,7 +17,7 @@ use munjigi_store::{StoreError, Tx, links, passwords, roles, users};
 use crate::accounts::{AccountError, NewAccount, Profile, check_password, new_user};
 use crate::app::App;
 use crate::builtin::{ROLES_WRITE, USERS_READ, USERS_WRITE};
-use crate::endpoint::api::admin::{Done, damaged, page, shown, take_over};
+use crate::endpoint::api::admin::{Done, carried, damaged, page, shown, take_over, writable_user};
 use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
 use crate::extract::path::Path;
@@ -143,25 +143,9 @@ fn id_of(text: &str) -> Result<UserId, Problem> {
     text.parse().map_err(|_| Problem::not_found("user"))
 }
 
-/// What these roles carry, by the database and not by what this node last saw of it; disabled
-/// roles too, since they may be enabled again, and then carry it for whoever has them.
-fn carried(tx: &mut Tx<'_>, names: &[RoleName]) -> Result<Carried, StoreError> {
-    let mut all = Carried::default();
-    for name in names {
-        if let Some(role) = roles::find(tx, name)? {
-            all.permissions.extend(&role.permissions);
-            all.scope = all.scope.with(&role.scope);
-        }
-    }
-    Ok(all)
-}
-
 /// The account, if the caller may change it.
 fn writable(app: &App, admin: &Admin, tx: &mut Tx<'_>, id: &UserId) -> Result<User, Undone> {
-    let user = users::find(tx, id)?.ok_or_else(|| Problem::not_found("user"))?;
-    let Carried { permissions, .. } = carried(tx, &user.roles)?;
-    admin.check(app, tx, USERS_WRITE, Object::User { id: *id, permissions: &permissions })?;
-    Ok(user)
+    writable_user((app, admin), tx, USERS_WRITE, id)
 }
 
 /// `GET /admin/users/{id}`.
