@@ -3,31 +3,41 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::id::RequestId;
+use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::time::Timestamp;
 use tower::Service;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::clock::stopwatch;
 use crate::config::{Mode, Network};
 use crate::cross_origin::Readers;
+use crate::metrics::RouteNumbers;
 use crate::random::{self, NoRandomness};
 use crate::reply::problem::Problem;
+use crate::router::Route;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const NOSNIFF: (HeaderName, HeaderValue) =
     (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+/// How long the path and the query may be, in bytes. A way through the pages carries a request of
+/// up to 8 KiB, sealed and in base64url.
+const MAX_URI: usize = 12 * 1024;
 
 /// How much of a `User-Agent` is kept.
 const USER_AGENT_CHARS: usize = 200;
@@ -90,13 +100,15 @@ impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
 pub struct Contexts<S> {
     app: App,
     readers: Readers,
+    numbers: Arc<RouteNumbers>,
     inner: S,
 }
 
 impl<S> Contexts<S> {
-    /// Around `inner`, whose answers are for these.
-    pub fn new(app: App, readers: Readers, inner: S) -> Self {
-        Self { app, readers, inner }
+    /// Around `inner`, whose answers are for these readers and counted among these numbers.
+    pub fn new(app: App, around: (Readers, Arc<RouteNumbers>), inner: S) -> Self {
+        let (readers, numbers) = around;
+        Self { app, readers, numbers, inner }
     }
 }
 
@@ -114,8 +126,9 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let readers = self.readers;
-        let answering = |stage| Answering { stage, readers };
+        let (readers, began) = (self.readers, stopwatch());
+        let numbers = Arc::clone(&self.numbers);
+        let answering = |stage| Answering { stage, readers, numbers, began };
         let now = self.app.clock.now();
         let Ok(request_id) = random::request_id(now) else {
             return answering(Stage::Failed);
@@ -131,9 +144,12 @@ where
             // A page elsewhere whose name was made to resolve to this machine (DNS rebinding).
             return answering(Stage::WrongHost(request_id));
         }
-        let line = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| Box::new((request.method().clone(), request.uri().path().to_owned())));
-        answering(Stage::Inside { future: self.inner.call(request), request_id, line })
+        if request.uri().path_and_query().is_some_and(|it| it.as_str().len() > MAX_URI) {
+            return answering(Stage::TooLong(request_id));
+        }
+        let request_of = Current { request_id, route: self.numbers.route, address };
+        let future = CURRENT.sync_scope(request_of, || self.inner.call(request));
+        answering(Stage::Inside { future, current: request_of })
     }
 }
 
@@ -141,6 +157,8 @@ where
 pub struct Answering<F> {
     stage: Stage<F>,
     readers: Readers,
+    numbers: Arc<RouteNumbers>,
+    began: Instant,
 }
 
 enum Stage<F> {
@@ -148,8 +166,54 @@ enum Stage<F> {
     Failed,
     /// In development: not asked for by a name of this machine.
     WrongHost(RequestId),
+    /// The address of what is asked for is longer than any of ours.
+    TooLong(RequestId),
     /// What stands inside is at it.
-    Inside { future: F, request_id: RequestId, line: Option<Box<(Method, String)>> },
+    Inside { future: F, current: Current },
+}
+
+/// The request that a thread is at, for what is written into the log meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Current {
+    /// Its id.
+    pub request_id: RequestId,
+    /// The route that it is at: never what it wrote as its path.
+    pub route: Route,
+    address: Option<IpAddr>,
+}
+
+tokio::task_local! {
+    static CURRENT: Current;
+}
+
+/// The request that this thread is at, if it is at one.
+pub fn current() -> Option<Current> {
+    CURRENT.try_with(|current| *current).ok()
+}
+
+impl Current {
+    /// One line of the log: who was answered how, and nothing that they wrote.
+    fn note(&self, status: StatusCode, took: Duration) {
+        let Route { method, path } = self.route;
+        let (status, micros) = (status.as_u16(), u64::try_from(took.as_micros()).unwrap_or(0));
+        let address = self.address.map(prefix).unwrap_or_default();
+        let request_id = self.request_id;
+        tracing::debug!(method, route = path, status, micros, address, %request_id, "answered");
+    }
+}
+
+/// The network that an address is in: enough to find a flood, too little to find a person.
+fn prefix(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, third, _] = address.octets();
+            format!("{first}.{second}.{third}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [first, second, third, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(first, second, third, 0, 0, 0, 0, 0))
+        }
+    }
 }
 
 impl<F, E> Future for Answering<F>
@@ -159,24 +223,35 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<F::Output> {
-        let (response, request_id, line) = match &mut self.stage {
+        let (response, request_id, current) = match &mut self.stage {
             Stage::Failed => {
+                self.numbers.answered(StatusCode::INTERNAL_SERVER_ERROR, self.began.elapsed());
                 return Poll::Ready(Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response()));
+            }
+            Stage::TooLong(request_id) => {
+                let detail = "the address is too long; it has at most 12288 bytes";
+                let problem = Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail);
+                (problem.into_response(), *request_id, None)
             }
             Stage::WrongHost(request_id) => {
                 let detail = "this server is for this machine alone; use its own address";
                 let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", detail);
                 (problem.into_response(), *request_id, None)
             }
-            Stage::Inside { future, request_id, line } => {
-                (ready!(Pin::new(future).poll(cx))?, *request_id, line.take())
+            Stage::Inside { future, current } => {
+                let polled = CURRENT.sync_scope(*current, || Pin::new(future).poll(cx));
+                (ready!(polled)?, current.request_id, Some(*current))
             }
         };
         let mut response = finished(response, request_id);
         self.readers.say(response.headers_mut());
-        if let Some(line) = line {
-            let ((method, path), status) = (*line, response.status().as_u16());
-            tracing::debug!(%method, path, status, %request_id, "answered");
+        let (status, took) = (response.status(), self.began.elapsed());
+        self.numbers.answered(status, took);
+        if let Some(code) = response.extensions().get::<ErrorCode>() {
+            self.numbers.refused(code.as_str());
+        }
+        if let Some(current) = current {
+            current.note(status, took);
         }
         Poll::Ready(Ok(response))
     }
@@ -199,12 +274,20 @@ fn finished(mut response: Response, request_id: RequestId) -> Response {
 /// Around the verifier, which repeats the id of a request in its refusals: puts it where that one
 /// looks. What the caller wrote there is of no interest.
 #[derive(Clone)]
-pub struct Named<S>(S);
+pub struct Named<S> {
+    inner: S,
+    /// What whoever asks needs, if it is a permission.
+    needed: Option<Needed>,
+}
+
+/// The permission without which a route is closed: asked for before anything else is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Needed(pub &'static str);
 
 impl<S> Named<S> {
     /// Around `inner`.
-    pub fn new(inner: S) -> Self {
-        Self(inner)
+    pub fn new(inner: S, needed: Option<Needed>) -> Self {
+        Self { inner, needed }
     }
 }
 
@@ -214,7 +297,7 @@ impl<S: Service<Request>> Service<Request> for Named<S> {
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request) -> S::Future {
@@ -223,12 +306,15 @@ impl<S: Service<Request>> Service<Request> for Named<S> {
             Some(shown) => request.headers_mut().insert(X_REQUEST_ID, shown),
             None => request.headers_mut().remove(X_REQUEST_ID),
         };
-        self.0.call(request)
+        if let Some(needed) = self.needed {
+            request.extensions_mut().insert(needed);
+        }
+        self.inner.call(request)
     }
 }
 
 /// Whether the `Host` is this machine, by whatever name and port; one that is missing is no page's.
-fn names_this_machine(headers: &HeaderMap) -> bool {
+pub(crate) fn names_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(http::header::HOST) else { return true };
     let Some(authority) = host.to_str().ok().and_then(|it| it.parse::<Authority>().ok()) else {
         return false;
