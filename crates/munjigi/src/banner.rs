@@ -2,6 +2,7 @@
 //! works when it is pasted. Only what is still as it was made: nobody is sent to try a password
 //! that was changed.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use munjigi_core::account::Email;
@@ -19,12 +20,13 @@ use crate::stop::Stop;
 /// What there is.
 pub struct There {
     issuer: String,
+    metrics: Option<SocketAddr>,
     people: Vec<(DemoUser, User)>,
     clients: Vec<(Client, Option<Secret>)>,
 }
 
 /// Looks up what there is of the demo data.
-pub async fn what_is_there(app: &App) -> Result<There, Stop> {
+pub async fn what_is_there(app: &App, metrics: Option<SocketAddr>) -> Result<There, Stop> {
     let look = |tx: &mut munjigi_store::ReadTx<'_>| {
         let mut people = Vec::new();
         for demo in demo::USERS {
@@ -50,7 +52,7 @@ pub async fn what_is_there(app: &App) -> Result<There, Stop> {
             clients.push((Client::clone(stored), demo.secret));
         }
     }
-    Ok(There { issuer: app.config.issuer.clone(), people, clients })
+    Ok(There { metrics, issuer: app.config.issuer.clone(), people, clients })
 }
 
 impl There {
@@ -78,6 +80,7 @@ impl There {
             "issuer": self.issuer,
             "docs": format!("{}/docs", self.issuer),
             "openapi": format!("{}/openapi.json", self.issuer),
+            "metrics": self.metrics_url(),
             "users": people.collect::<Vec<_>>(),
             "clients": clients.collect::<Vec<_>>(),
         })
@@ -102,7 +105,9 @@ impl There {
             ["OpenAPI", &format!("{issuer}/openapi.json")],
             ["Data", &kept],
         ];
-        out.push_str(&table(&pages.map(|row| row.map(str::to_owned).to_vec())));
+        let metrics = self.metrics_url().map(|url| vec!["Metrics".to_owned(), url]);
+        let pages = pages.map(|row| row.map(str::to_owned).to_vec()).into_iter().chain(metrics);
+        out.push_str(&table(&pages.collect::<Vec<_>>()));
         out.push('\n');
         out.push_str(&self.people_text());
         out.push('\n');
@@ -113,6 +118,10 @@ impl There {
         }
         out.push_str("\nCtrl-C stops it.\n");
         out
+    }
+
+    fn metrics_url(&self) -> Option<String> {
+        self.metrics.map(|address| format!("http://{address}/metrics"))
     }
 
     fn people_text(&self) -> String {

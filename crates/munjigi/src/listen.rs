@@ -26,6 +26,17 @@ enum Host {
     Ip(IpAddr),
 }
 
+impl Loopback {
+    /// The one address, or the first one, that it stands for.
+    pub fn first(self) -> SocketAddr {
+        let ip = match self.host {
+            Host::Ip(ip) => ip,
+            Host::Localhost => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        SocketAddr::new(ip, self.port)
+    }
+}
+
 /// A text that is no loopback address with a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopbackError {
@@ -84,12 +95,8 @@ pub struct Listening {
 
 /// Listens on this machine.
 pub async fn on_loopback(wanted: Loopback) -> Result<Listening, Stop> {
-    let ip = match wanted.host {
-        Host::Ip(ip) => ip,
-        Host::Localhost => IpAddr::V4(Ipv4Addr::LOCALHOST),
-    };
     for _ in 0..TRIES {
-        let mut listeners = vec![bind(SocketAddr::new(ip, wanted.port)).await?];
+        let mut listeners = vec![bind(wanted.first()).await?];
         let address = local_address(&listeners)?;
         let port = address.port();
         let host = match wanted.host {

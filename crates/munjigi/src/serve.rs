@@ -37,6 +37,7 @@ pub async fn run(args: ServeArgs) -> Result<(), Stop> {
 
     let tls = config.tls.clone().map(Tls::open).transpose().map_err(unusable)?;
     let listener = listen::bind(config.listen).await?;
+    let metrics = metrics::bind(config.metrics_listen).await?;
     let (stop, hangup) = (told_to_stop()?, told_to_look_again()?);
     let app = App::start(config, Clock::system()).await.map_err(Stop::unopened)?;
     jobs::start(&app);
@@ -46,13 +47,18 @@ pub async fn run(args: ServeArgs) -> Result<(), Stop> {
         tokio::spawn(tls::watch(tls.clone(), issuer, clock, hangup));
     }
     let (issuer, listen) = (&app.config.issuer, app.config.listen);
-    tracing::info!(%issuer, %listen, database = app.store.backend(), "ready");
+    let told_at = metrics.as_ref().map(|bound| tracing::field::display(bound.address));
+    tracing::info!(%issuer, %listen, metrics = told_at, database = app.store.backend(), "ready");
+    if let Some(bound) = metrics {
+        metrics::start(&app, bound);
+    }
     if !app.store.read(users::is_anybody).await? {
         tracing::info!("nobody has an account yet; `munjigi users create` makes the first one");
     }
 
     let proxies = app.config.trusted_proxies.clone();
-    let doors = Doors { listeners: vec![listener], tls, proxies };
+    let connections = app.metrics.connections.clone();
+    let doors = Doors { listeners: vec![listener], tls, proxies, connections };
     serve::serve_at(doors, router(&app), leaving(&app, stop), lingering(&app)).await;
     app.finish().await;
 

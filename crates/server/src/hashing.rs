@@ -13,6 +13,7 @@ use munjigi_core::account::{Argon2Params, Password, StoredHash};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use crate::metrics::series::{Counter, Distribution, Histogram};
 use crate::{clock, random};
 
 /// How many hashes may wait.
@@ -63,6 +64,20 @@ struct Shared {
     arrived: Condvar,
     /// Held by the thread whose arena grows.
     growing: Mutex<()>,
+    /// How long those waited that were taken.
+    waits: Histogram,
+    /// How many were refused, because too many waited or they had waited too long.
+    shed: Counter,
+}
+
+/// How the pool is doing.
+pub(crate) struct Numbers {
+    /// How many wait.
+    pub waiting: usize,
+    /// How long those waited that were taken, in seconds.
+    pub waits: Distribution,
+    /// How many were refused.
+    pub shed: u64,
 }
 
 impl Shared {
@@ -107,6 +122,13 @@ impl Hashing {
         Ok(self.dummy.get_or_init(|| made).clone())
     }
 
+    /// How the pool is doing.
+    pub(crate) fn numbers(&self) -> Numbers {
+        let Shared { waits, shed, .. } = &*self.shared;
+        let waiting = self.shared.lock().jobs.len();
+        Numbers { waiting, waits: waits.distribution(), shed: shed.value() }
+    }
+
     /// The parameters of new hashes.
     pub fn params(&self) -> Argon2Params {
         self.params
@@ -145,6 +167,7 @@ impl Hashing {
                 queue.jobs.retain(|job| !job.reply.is_closed());
             }
             if queue.jobs.len() >= QUEUE || queue.closed {
+                self.shared.shed.add();
                 return Err(HashingError::Overloaded);
             }
             queue.jobs.push_back(Job { work, since: clock::stopwatch(), reply });
@@ -214,7 +237,10 @@ fn work(shared: &Shared) {
         if job.reply.is_closed() {
             continue;
         }
-        let result = if clock::stopwatch().duration_since(job.since) > DEADLINE {
+        let waited = clock::stopwatch().duration_since(job.since);
+        shared.waits.observe(waited);
+        let result = if waited > DEADLINE {
+            shared.shed.add();
             Err(HashingError::Overloaded)
         } else {
             compute(job.work, &mut arena)

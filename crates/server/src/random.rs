@@ -28,7 +28,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 pub fn prepare() {
     let gathering = std::thread::Builder::new().name("randomness".to_owned()).spawn(|| {
         if bytes::<1>().is_err() {
-            tracing::error!("{NoRandomness}");
+            tracing::error!("the operating system gives no randomness");
         }
     });
     if let Err(error) = gathering {

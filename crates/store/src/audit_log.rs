@@ -121,19 +121,13 @@ pub fn begin(tx: &mut Tx<'_>, log: &Log) -> Result<bool> {
     Ok(begun == 1)
 }
 
-/// Takes the tree over from a node that is silent since `held_until`; false when that node, or
-/// another one, was quicker.
-pub fn take(
-    tx: &mut Tx<'_>,
-    seen: &Log,
-    holder: &[u8; 16],
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<bool> {
+/// Takes the tree over from a node that is silent; false when that node, or another one, did
+/// something since it was seen.
+pub fn take(tx: &mut Tx<'_>, seen: &Log, holder: &[u8; 16], until: Timestamp) -> Result<bool> {
     let taken = tx.exec(
-        "UPDATE audit_log SET holder = $2, held_until = $4, term = term + 1
-         WHERE name = 'log' AND term = $1 AND held_until <= $3",
-        params![seen.term, holder, now, until],
+        "UPDATE audit_log SET holder = $2, held_until = $3, term = term + 1
+         WHERE name = 'log' AND term = $1 AND held_until = $4 AND size = $5 AND signed_size = $6",
+        params![seen.term, holder, until, seen.held_until, seen.size, seen.signed_size],
     )?;
     Ok(taken == 1)
 }
@@ -253,6 +247,15 @@ pub fn tile(tx: &mut ReadTx<'_>, level: i64, place: i64) -> Result<Option<Stored
         params![level, place],
     )?;
     row.map(|mut row| Ok(StoredTile { level, place, hashes: row.take(0)? })).transpose()
+}
+
+/// What was hashed, from the leaf at `first` on, at most `limit`.
+pub fn entries(tx: &mut ReadTx<'_>, first: i64, limit: u32) -> Result<Vec<String>> {
+    let rows = tx.rows(
+        "SELECT entry FROM audit_leaf WHERE seq >= $1 ORDER BY seq LIMIT $2",
+        params![first, limit],
+    )?;
+    rows.into_iter().map(|mut row| row.take(0)).collect()
 }
 
 /// The leaves from `first` on, at most `limit`, each with its event as far as that is still there.

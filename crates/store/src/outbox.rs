@@ -119,6 +119,15 @@ pub fn give_up(tx: &mut Tx<'_>, id: &OutboxId, held: Timestamp, now: Timestamp) 
     Ok(changed == 1)
 }
 
+/// How much waits to be sent, and since when the oldest of it.
+pub fn waiting(tx: &mut ReadTx<'_>) -> Result<(i64, Option<Timestamp>)> {
+    let row = tx.find_row(
+        "SELECT COUNT(*), MIN(created_at) FROM outbox WHERE due_at IS NOT NULL",
+        params![],
+    )?;
+    row.map_or(Ok((0, None)), |row| Ok((row.at(0)?, row.at(1)?)))
+}
+
 /// Deletes what is over and was written before `before`, at most `limit` rows; how many. Ids are
 /// made of times, so the oldest rows are the first ones.
 pub fn forget_over(tx: &mut Tx<'_>, before: Timestamp, limit: u32) -> Result<u64> {

@@ -42,6 +42,7 @@ mod principal;
 mod refusal;
 mod requirement;
 mod revocation;
+mod status;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod url;

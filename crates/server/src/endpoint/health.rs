@@ -1,38 +1,29 @@
 //! `/livez` and `/readyz`: whether to restart this node, and whether to send requests to it. They
 //! reveal nothing else.
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use munjigi_store::counters;
 use serde_json::json;
 
 use crate::app::App;
+use crate::readiness::{Reason, reasons};
 use crate::reply::{json, raw};
 
-/// How long the database may take to answer.
-const BUDGET: Duration = Duration::from_secs(1);
-
-/// `GET /livez`: the process answers.
+/// `GET /livez`: the process answers. It asks nobody: a database that is away is no reason to
+/// restart what waits for it.
 pub async fn livez() -> Response {
     raw(StatusCode::OK, "application/json", Bytes::from_static(br#"{"status":"ok"}"#))
 }
 
-/// `GET /readyz`: the database answers and there are keys to sign with.
+/// `GET /readyz`: the database answers, there are keys to sign with, and the node is not about to
+/// stop; or the words for what is not so.
 pub async fn readyz(State(app): State<App>) -> Response {
-    if app.leaving.is_leaving() {
-        // First of all, so that whoever sends requests here sends them elsewhere while all of them
-        // are still answered.
-        return json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "leaving"}));
+    let against: Vec<_> = reasons(&app).await.into_iter().map(Reason::as_str).collect();
+    if against.is_empty() {
+        return json(StatusCode::OK, &json!({"status": "ok"}));
     }
-    let asked = tokio::time::timeout(BUDGET, app.store.read(counters::reference_version)).await;
-    match asked {
-        Ok(Ok(_)) => json(StatusCode::OK, &json!({"status": "ok"})),
-        Ok(Err(_)) | Err(_) => {
-            json(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "unavailable"}))
-        }
-    }
+    let body = json!({"status": "unavailable", "reasons": against});
+    json(StatusCode::SERVICE_UNAVAILABLE, &body)
 }
