@@ -242,6 +242,7 @@ fn config(arguments: &Arguments, listen: SocketAddr) -> Config {
         access_ttl: None,
         hashing_threads: arguments.number("--hashing", 1),
         log_format: munjigi_server::config::LogFormat::Text,
+        anchors: vec![],
         metrics_listen: Default::default(),
         mail: None,
         outbound: Default::default(),

@@ -144,6 +144,7 @@ fn config(place: &Place) -> Config {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
+        anchors: vec![],
         metrics_listen: Default::default(),
         mail: None,
         outbound: Default::default(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use munjigi_audit::{Checkpoint, Directory, VerifierKey};
+use munjigi_audit::{Checkpoint, Directory, Keys, VerifierKey};
 use munjigi_core::audit::{Kind, Outcome};
 use munjigi_core::id::{ClientId, EventId, UserId};
 use munjigi_core::time::Timestamp;
@@ -283,7 +283,7 @@ async fn verified(operator: &Operator, verify: &Verify, output: Output) -> Resul
         None => own_key(&trail)?,
     };
     let since = verify.since.as_ref().map(|path| kept(path, &key)).transpose()?;
-    match operator.verify_audit(&key, since.as_ref()).await? {
+    match operator.verify_audit(&key, &since.unwrap_or_default()).await? {
         Ok(holds) if output == Output::Json => print::json_line(&json!({
             "holds": true,
             "size": holds.checkpoint.size,
@@ -306,10 +306,13 @@ async fn verified(operator: &Operator, verify: &Verify, output: Output) -> Resul
     }
 }
 
-fn kept(path: &PathBuf, key: &VerifierKey) -> Result<Checkpoint, Stop> {
+/// The checkpoints in a file that somebody kept: one, or one in each line.
+fn kept(path: &PathBuf, key: &VerifierKey) -> Result<Vec<Checkpoint>, Stop> {
     let what = path.display().to_string();
-    let note = std::fs::read_to_string(path).map_err(|error| Stop::file(&what, &error))?;
-    Checkpoint::open(&note, key).map_err(|error| Stop::usage(format!("{what}: {error}")))
+    let text = std::fs::read_to_string(path).map_err(|error| Stop::file(&what, &error))?;
+    let wrong = |error: munjigi_audit::Error| Stop::usage(format!("{what}: {error}"));
+    let keys = Keys::follow(key, "").map_err(|finding| Stop::usage(finding.to_string()))?;
+    keys.kept(&text).map(|(kept, _)| kept).map_err(wrong)
 }
 
 async fn erased(operator: &Operator, user: UserId, yes: bool, output: Output) -> Result<(), Stop> {

@@ -32,6 +32,7 @@ use crate::leaving::Leaving;
 use crate::mail::Delivery;
 use crate::metrics::Metrics;
 use crate::random;
+use crate::readiness::Readiness;
 use crate::registration::Sightings;
 use crate::searches::Searches;
 use crate::snapshot::{Rows, Snapshot};
@@ -87,6 +88,8 @@ pub struct Inner {
     pub mail: Delivery,
     /// What is counted.
     pub metrics: Metrics,
+    /// When the database answered last.
+    pub(crate) readiness: Readiness,
     /// In `munjigi dev` alone: how far the walks of its first page are.
     pub(crate) walks: Option<Walks>,
     /// How far the end of this node is.
@@ -125,7 +128,7 @@ impl App {
         let store = open_store(&config, &clock).await?;
         let keeper = Keeper::new(epoch::settle(&store, &clock, None).await?);
         let rows = first_rows(&store, &config, &clock).await?;
-        let snapshot = Snapshot::build(rows, &config, clock.now(), None)?;
+        let snapshot = Snapshot::build(rows, &config, &clock, None)?;
         let hashing = Hashing::start(config.hashing_threads, Argon2Params::default())
             .map_err(|_| Failure::Damaged("no thread could be started"))?;
         let (verifier, introspector) = verifiers(&config, &snapshot, &clock)?;
@@ -149,6 +152,7 @@ impl App {
             sightings: Sightings::default(),
             mail,
             metrics: Metrics::default(),
+            readiness: Readiness::default(),
             walks,
             leaving: Leaving::default(),
             outbox_wake: Arc::default(),
@@ -183,8 +187,8 @@ impl App {
         let rows = self.store.read(Rows::read).await?;
         let rows = with_asked(&self.store, &self.config, &self.clock, rows).await?;
         let known = self.snapshot_kept();
-        let now = self.clock.now();
-        let snapshot = Snapshot::build(rows, &self.config, now, Some(&known.keys))?;
+        let clock = &self.clock;
+        let snapshot = Snapshot::build(rows, &self.config, clock, Some(&known.keys))?;
         self.verifier.replace_keys(snapshot.keys.accepted().clone());
         self.introspector.replace_keys(snapshot.keys.accepted().clone());
         self.snapshot.store(Arc::new(snapshot));

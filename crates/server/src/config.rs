@@ -1,6 +1,7 @@
 //! The configuration file: as written, then checked as a whole. What changes while the server runs
 //! stands in the database instead (`settings.rs`).
 
+mod audit;
 mod issuer;
 mod keys;
 mod metrics;
@@ -18,9 +19,11 @@ use munjigi_store::DatabaseUrl;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::anchors::Anchorage;
 use crate::mail::MailConfig;
 use crate::seal::EncryptionKey;
 use crate::tls::TlsFiles;
+use audit::AuditSection;
 use issuer::check_issuer;
 use keys::KeysSection;
 pub use metrics::MetricsListen;
@@ -72,6 +75,7 @@ pub struct ConfigFile {
     metrics: MetricsSection,
     mail: MailSection,
     outbound: OutboundSection,
+    audit: AuditSection,
     mcp: McpSection,
     /// Takes plain HTTP on an address that others can reach, without a proxy in front.
     danger_plain_http: Option<bool>,
@@ -132,6 +136,7 @@ pub const KEYS: &[&str] = &[
     "mail.reply_to",
     "outbound.ca_file",
     "outbound.allow",
+    "audit.anchors",
     "mcp.enabled",
     "danger_plain_http",
 ];
@@ -169,6 +174,8 @@ pub struct Config {
     pub mail: Option<MailConfig>,
     /// Where this server may go by itself.
     pub outbound: Outbound,
+    /// Where the checkpoints of the audit trail are kept, besides where the setting says.
+    pub anchors: Vec<Anchorage>,
     /// Whether clients that nobody here knows may make themselves known, as the authorization
     /// specification of MCP asks; what a setting says wins.
     pub mcp: bool,
@@ -241,6 +248,7 @@ impl ConfigFile {
         let trusted = keep(&mut note, check_networks("proxy.trusted", &self.proxy.trusted));
         let mail = keep(&mut note, self.mail.check());
         let outbound = keep(&mut note, self.outbound.check());
+        let anchors = keep(&mut note, self.audit.check());
         let access_ttl = keep(&mut note, check_access_ttl(self.token.access_ttl.as_deref()));
         if let (Some(listen), Some(trusted)) = (listen, &trusted) {
             // A mistake in what is said of TLS is told above, and not as plain HTTP.
@@ -273,6 +281,7 @@ impl ConfigFile {
             metrics_listen: metrics_listen.unwrap_or_default(),
             mail: mail.flatten(),
             outbound: outbound.unwrap_or_default(),
+            anchors: anchors.unwrap_or_default(),
             mcp: self.mcp.enabled == Some(true),
         })
     }
@@ -361,7 +370,7 @@ fn edits(left: &str, right: &str) -> usize {
 /// Writes an environment variable over the file's value; numbers and booleans stay what they are.
 fn overlay(table: &mut toml::Table, key: &str, value: &str) {
     let parsed = match key {
-        "proxy.trusted" | "outbound.allow" => {
+        "proxy.trusted" | "outbound.allow" | "audit.anchors" => {
             let items = value.split(',').map(|item| toml::Value::String(item.trim().to_owned()));
             toml::Value::Array(items.collect())
         }

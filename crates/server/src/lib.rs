@@ -16,7 +16,9 @@
 mod account_deletion;
 pub mod accounts;
 mod addresses;
+pub mod anchors;
 mod api_secret;
+pub mod api_sharing;
 mod app;
 mod asking;
 mod attempts;
@@ -66,6 +68,7 @@ mod password_change;
 mod profile_change;
 mod proof;
 pub mod random;
+mod readiness;
 mod recovery;
 mod registration;
 pub mod registry;

@@ -16,8 +16,8 @@ use munjigi_store::audit_log::{self, Growth, Log, StoredCheckpoint, StoredLeaf, 
 use munjigi_store::{Audit, Committed, ReadTx, StoreError};
 use thiserror::Error as ThisError;
 
+use crate::anchors::Anchoring;
 use crate::app::App;
-use crate::audit_keeping::Anchor;
 use crate::audit_leaf::leaf;
 use crate::failure::Failure;
 use crate::random;
@@ -81,19 +81,23 @@ pub struct Sequencer {
     signed: Option<(i64, Hash)>,
     /// Said once in the log, not twice a second.
     refused: Option<Refused>,
+    /// Another node's tree that has something to do, and since when this node sees it not done.
+    idle: Option<(Log, Timestamp)>,
+    /// The restore of the database that this node knows of.
+    ended_before: Option<Timestamp>,
 }
 
 /// Begins to look, until the app is dropped.
 pub fn start(app: &App) {
     let weak = app.downgrade();
-    let (mut sequencer, mut anchor) = (None, Anchor::default());
+    let (mut sequencer, mut anchoring) = (None, Anchoring::default());
     tokio::spawn(async move {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             let Some(app) = weak.upgrade() else { return };
-            if let Err(error) = look(&app, &mut sequencer, &mut anchor).await {
+            if let Err(error) = look(&app, &mut sequencer, &mut anchoring).await {
                 tracing::warn!(%error, "the audit trail does not go on; trying again");
             }
         }
@@ -103,7 +107,7 @@ pub fn start(app: &App) {
 async fn look(
     app: &App,
     sequencer: &mut Option<Sequencer>,
-    anchor: &mut Anchor,
+    anchoring: &mut Anchoring,
 ) -> Result<(), Failure> {
     if sequencer.is_none() {
         *sequencer = Some(Sequencer::new(app)?);
@@ -111,7 +115,7 @@ async fn look(
     if let Some(sequencer) = sequencer
         && matches!(sequencer.run(app).await?, Looked::Done { .. })
     {
-        anchor.run(app).await?;
+        anchoring.begin(app).await;
     }
     Ok(())
 }
@@ -132,7 +136,9 @@ impl Sequencer {
     /// The sequencer of this node.
     pub fn new(app: &App) -> Result<Self, Failure> {
         let signer = signer(app, &name(&app.config.issuer))?;
-        Ok(Self { holder: random::bytes()?, signer, tree: None, signed: None, refused: None })
+        let (holder, ended_before) = (random::bytes()?, app.snapshot().ended_before);
+        let (tree, signed, refused, idle) = (None, None, None, None);
+        Ok(Self { holder, signer, tree, signed, refused, idle, ended_before })
     }
 
     /// The key that its checkpoints are verified with.
@@ -158,6 +164,7 @@ impl Sequencer {
     /// Gives every event that has none its place, and signs what is due.
     pub async fn run(&mut self, app: &App) -> Result<Looked, Failure> {
         let mut numbered = 0_usize;
+        self.forget_if_restored(app);
         loop {
             let (log, events) = match self.hold(app).await? {
                 Hold::Mine(log, events) => (log, events),
@@ -193,6 +200,30 @@ impl Sequencer {
         }
     }
 
+    /// After a restore that the trail itself tells of, what was signed on the lost rows binds
+    /// nobody any more: the trail goes on from the backup, and every anchor shows where it parted.
+    fn forget_if_restored(&mut self, app: &App) {
+        let ended_before = app.snapshot().ended_before;
+        if ended_before != self.ended_before {
+            tracing::warn!("the audit trail goes on from a backup; anchors of later sizes differ");
+            (self.ended_before, self.signed, self.tree) = (ended_before, None, None);
+        }
+    }
+
+    /// Whether another node leaves undone for longer than a lease what is to be done. By this
+    /// node's clock alone: the other one's may be ahead, and its lease would not end for hours.
+    fn is_overdue(&mut self, log: &Log, is_pending: bool, now: Timestamp) -> bool {
+        match &self.idle {
+            Some((seen, since)) if is_pending && seen == log && *since <= now => {
+                since.plus(LEASE) <= now
+            }
+            _ => {
+                self.idle = is_pending.then(|| (log.clone(), now));
+                false
+            }
+        }
+    }
+
     fn refuse(&mut self, refused: Refused) -> Looked {
         self.tree = None;
         if self.refused.as_ref() != Some(&refused) {
@@ -203,32 +234,32 @@ impl Sequencer {
     }
 
     /// How far the tree is and what it lacks, if this node may write it.
-    async fn hold(&self, app: &App) -> Result<Hold, Failure> {
+    async fn hold(&mut self, app: &App) -> Result<Hold, Failure> {
         let now = app.clock.now();
         let (holder, until) = (self.holder, now.plus(LEASE));
         let read = move |tx: &mut ReadTx<'_>| {
             let found = audit_log::find(tx)?;
             let elsewhere = |log: &Log| log.holder != holder && log.held_until > now;
-            let events = match found.as_ref().is_some_and(elsewhere) {
-                true => Vec::new(),
-                false => audit_log::unnumbered(tx, AT_A_TIME)?,
-            };
-            Ok::<_, StoreError>((found, events))
+            let most = if found.as_ref().is_some_and(elsewhere) { 1 } else { AT_A_TIME };
+            Ok::<_, StoreError>((found, audit_log::unnumbered(tx, most)?))
         };
         let (found, events) = app.store.read(read).await?;
         match &found {
             Some(log) if log.holder == holder => return Ok(Hold::Mine(log.clone(), events)),
-            Some(log) if log.held_until > now => return Ok(Hold::Elsewhere),
             // An idle tree is left to whoever has it.
-            Some(log) if events.is_empty() && log.size == log.signed_size => {
-                return Ok(Hold::Elsewhere);
+            Some(log) => {
+                let is_pending = !events.is_empty() || log.size != log.signed_size;
+                let is_overdue = self.is_overdue(log, is_pending, now);
+                if !is_pending || (log.held_until > now && !is_overdue) {
+                    return Ok(Hold::Elsewhere);
+                }
             }
-            Some(_) | None => {}
+            None => {}
         }
         let first = self.first(until);
         let written = app.store.write(move |tx| {
             let done = match &found {
-                Some(seen) => audit_log::take(tx, seen, &holder, now, until)?,
+                Some(seen) => audit_log::take(tx, seen, &holder, until)?,
                 None => audit_log::begin(tx, &first)?,
             };
             let audit = Audit::Routine("a node takes the tree of the audit trail over");

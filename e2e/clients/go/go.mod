@@ -2,7 +2,10 @@ module munjigi.example/e2e/verifier
 
 go 1.24.0
 
-require github.com/coreos/go-oidc/v3 v3.16.0
+require (
+	github.com/coreos/go-oidc/v3 v3.16.0
+	golang.org/x/mod v0.17.0
+)
 
 require (
 	github.com/go-jose/go-jose/v4 v4.1.3 // indirect

@@ -8,11 +8,16 @@
     reason = "tests"
 )]
 
+mod audit;
 mod clients;
 mod contention;
 mod crash;
+mod drain;
+mod flood;
+mod forward_auth;
 mod openid;
 mod places;
 mod revocation;
 mod rotation;
 mod story;
+mod tls;

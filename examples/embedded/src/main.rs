@@ -54,6 +54,7 @@ fn config(address: SocketAddr) -> Result<Config, Box<dyn Error>> {
         access_ttl: None,
         hashing_threads: 1,
         log_format: LogFormat::Text,
+        anchors: vec![],
         metrics_listen: Default::default(),
         mail: None,
         outbound: Outbound::default(),

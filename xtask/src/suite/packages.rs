@@ -157,17 +157,24 @@ pub(super) fn install_node() -> Outcome {
     })
 }
 
-/// `target/e2e-go`: the verifier of `e2e/clients/go`. Debian's Go is too old for its library, so
+/// `target/e2e-go`: the verifier and the auditor of `e2e/clients/go`. Debian's Go is too old for its library, so
 /// that Go is used where somebody installed it, and left out loudly elsewhere.
 pub(super) fn install_go() -> Outcome {
     if !succeeds(command("go").arg("version")) {
-        return Outcome::LeftOut("there is no Go: coreos/go-oidc is not run".to_owned());
+        return Outcome::LeftOut("there is no Go: coreos/go-oidc and sumdb are not run".to_owned());
     }
-    let sources = ["clients/go/main.go", "clients/go/go.mod", "clients/go/go.sum"];
+    let sources = [
+        "clients/go/main.go",
+        "clients/go/auditor/main.go",
+        "clients/go/go.mod",
+        "clients/go/go.sum",
+    ];
     install(&target("e2e-go"), &sources, |folder| {
-        let mut build = command("go");
-        let build = build.args(["build", "-o"]).arg(folder.join("verifier")).arg(".");
-        run(build.current_dir(source("clients/go")))
+        [("verifier", "."), ("auditor", "./auditor")].into_iter().try_for_each(|(name, package)| {
+            let mut build = command("go");
+            let build = build.args(["build", "-o"]).arg(folder.join(name)).arg(package);
+            run(build.current_dir(source("clients/go")))
+        })
     })
 }
 

@@ -74,12 +74,12 @@ impl Operator {
         found.await?.ok_or_else(unsigned)
     }
 
-    /// Whether events, leaves and tiles are what `key` signed, and go on from a checkpoint that
+    /// Whether events, leaves and tiles are what `key` signed, and go on from the checkpoints that
     /// somebody kept.
     pub async fn verify_audit(
         &self,
         key: &VerifierKey,
-        since: Option<&Checkpoint>,
+        since: &[Checkpoint],
     ) -> Result<Result<Holds, Finding>, OperateError> {
         let note = self.audit_trail().await?.checkpoint.note;
         let checkpoint = match Checkpoint::open(&note, key) {
@@ -88,12 +88,12 @@ impl Operator {
                 return Ok(Err(Finding::tampered(None, format!("the checkpoint: {error}"))));
             }
         };
-        let old = since.map_or(0, |old| old.size);
-        if old > checkpoint.size {
+        if let Some(old) = since.iter().map(|old| old.size).find(|old| *old > checkpoint.size) {
             let what = format!("{old} events were signed before, {} are left", checkpoint.size);
             return Ok(Err(Finding::Forked(what)));
         }
-        let mut walk = Walk { tree: Edge::default(), then: None, old, erased: 0 };
+        let then = since.iter().map(|old| (old.size, None)).collect();
+        let mut walk = Walk { tree: Edge::default(), then, erased: 0 };
         while walk.tree.size() < checkpoint.size {
             let next = walk.tree.size();
             let leaves = self.leaves(next, checkpoint.size).await?;
@@ -118,9 +118,11 @@ impl Operator {
             let what = "events and tiles fit together, and are not those that were signed";
             return Ok(Err(Finding::tampered(None, what)));
         }
-        let then = walk.then.unwrap_or_else(|| walk.tree.root());
-        if since.is_some_and(|since| since.size > 0 && since.root != then) {
-            let what = format!("the first {old} events are others than were signed before");
+        let is_other = |old: &&Checkpoint| {
+            old.size > 0 && walk.then.get(&old.size).copied().flatten() != Some(old.root)
+        };
+        if let Some(old) = since.iter().find(is_other) {
+            let what = format!("the first {} events are others than were signed before", old.size);
             return Ok(Err(Finding::Forked(what)));
         }
         Ok(Ok(Holds { checkpoint, erased: walk.erased }))
@@ -296,9 +298,8 @@ fn names_its_event(leaf: &StoredLeaf) -> bool {
 /// A walk over every leaf.
 struct Walk {
     tree: Edge,
-    /// The root when the tree had `old` leaves.
-    then: Option<Hash>,
-    old: u64,
+    /// The roots when the tree had so many leaves.
+    then: BTreeMap<u64, Option<Hash>>,
     erased: u64,
 }
 
@@ -329,8 +330,8 @@ impl Walk {
                 None => return Err(Finding::incomplete(Some(seq), "the event is missing")),
             }
             completed.extend(self.tree.push(leaf_hash(leaf.entry.as_bytes())));
-            if self.tree.size() == self.old {
-                self.then = Some(self.tree.root());
+            if let Some(then) = self.then.get_mut(&self.tree.size()) {
+                *then = Some(self.tree.root());
             }
         }
         Ok(completed)

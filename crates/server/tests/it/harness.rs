@@ -269,6 +269,7 @@ pub fn config(database: DatabaseUrl) -> Config {
         access_ttl: None,
         hashing_threads: 2,
         log_format: Default::default(),
+        anchors: vec![],
         metrics_listen: Default::default(),
         mail: None,
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },

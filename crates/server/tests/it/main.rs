@@ -15,6 +15,7 @@ mod addresses;
 mod admin;
 mod admin_sessions;
 mod anchors;
+mod api_secrets;
 mod attack_kit;
 mod audit_complete;
 mod audit_tiles;

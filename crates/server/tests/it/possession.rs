@@ -79,13 +79,13 @@ impl Holder {
     }
 
     /// Calls an API of this server.
-    async fn call(&self, method: &str, path: &str, authorization: &str, proof: &str) -> Answer {
+    pub async fn call(&self, method: &str, path: &str, authorization: &str, proof: &str) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = request.header("authorization", authorization).header("dpop", proof);
         self.app.send(request.body(Body::empty()).unwrap()).await
     }
 
-    fn proof_beside(&self, method: &str, path: &str, token: &str) -> String {
+    pub fn proof_beside(&self, method: &str, path: &str, token: &str) -> String {
         let hash = dpop::access_token_hash(token);
         self.proof(method, path, |claims| claims["ath"] = json!(hash))
     }

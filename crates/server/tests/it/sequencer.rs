@@ -1,21 +1,15 @@
 //! The audit trail as a tree: every event gets one place, one node at a time gives it, and nothing
 //! is signed that does not go on from what was signed before.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
-use axum::extract::State;
-use axum::routing::post;
-use http::StatusCode;
 use munjigi_audit::{Checkpoint, Directory, Finding, VerifierKey};
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::id::{EventId, UserId};
 use munjigi_core::time::Timestamp;
-use munjigi_server::audit_keeping::{self, Anchor};
+use munjigi_server::audit_keeping;
 use munjigi_server::operate::Operator;
 use munjigi_server::operate::audit::own_key;
 use munjigi_server::sequencer::{Looked, Refused, Sequencer};
+use munjigi_server::{App, Clock};
 use munjigi_store::testing::{Database, Tampering, tamper};
 use munjigi_store::{Audit, Committed, StoreError, audit_log, each_backend};
 use tempfile::TempDir;
@@ -49,7 +43,7 @@ async fn operator(app: &TestApp, database: &Database) -> (Operator, VerifierKey)
 
 async fn verdict(app: &TestApp, database: &Database) -> Result<u64, Finding> {
     let (operator, key) = operator(app, database).await;
-    let holds = operator.verify_audit(&key, None).await.unwrap();
+    let holds = operator.verify_audit(&key, &[]).await.unwrap();
     operator.close().await;
     holds.map(|holds| holds.checkpoint.size)
 }
@@ -107,7 +101,7 @@ each_backend! {
         assert_eq!(verified.personal, before as u64 - erased);
         app.advance(1);
         assert_eq!(signed(sequencer.run(&app.app).await.unwrap()), before + 1);
-        assert_eq!(operator.verify_audit(&key, None).await.unwrap().unwrap().erased, erased);
+        assert_eq!(operator.verify_audit(&key, &[]).await.unwrap().unwrap().erased, erased);
         assert!(app.trail(&somebody).await.contains(&"personal_data_erased".to_owned()));
         operator.close().await;
     }
@@ -158,6 +152,27 @@ each_backend! {
         assert_eq!(verdict(&app, &database).await, Ok(first as u64 + 600));
     }
 
+    /// A node whose clock was ahead by a day holds the tree until tomorrow, and dies. Nobody waits
+    /// for tomorrow: that it does nothing is seen by one's own clock.
+    async fn a_lease_of_a_node_whose_clock_was_ahead_is_not_waited_for(database) {
+        let app = TestApp::start_with(&database).await;
+        let ahead = Clock::stopped_at(BEGINNING + 86_400);
+        let other = App::start(config(database.url().clone()), ahead).await.unwrap();
+        let first = signed(Sequencer::new(&other).unwrap().run(&other).await.unwrap());
+        let mut one = Sequencer::new(&app.app).unwrap();
+        assert_eq!(one.run(&app.app).await.unwrap(), Looked::Elsewhere);
+
+        happen(&app, 0, 300).await;
+        for _ in 0..10 {
+            assert_eq!(one.run(&app.app).await.unwrap(), Looked::Elsewhere);
+            app.advance(1);
+        }
+        assert_eq!(signed(one.run(&app.app).await.unwrap()), first + 256);
+        app.advance(86_400);
+        assert_eq!(signed(one.run(&app.app).await.unwrap()), first + 300);
+        assert_eq!(verdict(&app, &database).await, Ok(first as u64 + 300));
+    }
+
     /// Hand-over while others write: places are given once, without a gap.
     async fn nodes_that_quarrel_write_one_tree(database) {
         let app = TestApp::start_with(&database).await;
@@ -199,7 +214,7 @@ each_backend! {
         let (operator, key) = operator(&app, &database).await;
         let note = operator.audit_trail().await.unwrap().checkpoint.note;
         let kept = Checkpoint::open(&note, &key).unwrap();
-        assert_eq!(operator.verify_audit(&key, Some(&kept)).await.unwrap().err(), None);
+        assert_eq!(operator.verify_audit(&key, std::slice::from_ref(&kept)).await.unwrap().err(), None);
         // Each is found before what was done to a later place.
         let done = [
             (Tampering::EventChanged, 260, Some(260)),
@@ -213,7 +228,7 @@ each_backend! {
         ];
         for (what, place, found_at) in done {
             assert!(tamper(&app.app.store, what, place).await.unwrap() > 0, "{what:?}");
-            let finding = operator.verify_audit(&key, Some(&kept)).await.unwrap().unwrap_err();
+            let finding = operator.verify_audit(&key, std::slice::from_ref(&kept)).await.unwrap().unwrap_err();
             match &finding {
                 Finding::Tampered(at, _) | Finding::Incomplete(at, _) => {
                     assert_eq!(*at, found_at, "{what:?}: {finding}");
@@ -250,7 +265,7 @@ each_backend! {
         let after = signed(sequencer.run(&app.app).await.unwrap());
         assert_eq!(verdict(&app, &database).await, Ok(after as u64));
         let (operator, key) = operator(&app, &database).await;
-        let erased = operator.verify_audit(&key, None).await.unwrap().unwrap().erased;
+        let erased = operator.verify_audit(&key, &[]).await.unwrap().unwrap().erased;
         assert_eq!(erased, forgotten);
         operator.close().await;
     }
@@ -373,56 +388,6 @@ async fn nothing_is_signed_on_a_tree_that_was_changed() {
         // People sign in all the same.
         app.sign_in(MINJI).await;
     }
-}
-
-/// An anchor that somebody else keeps: what came, and how it is answered.
-#[derive(Clone, Default)]
-struct Anchorage {
-    refuses: Arc<AtomicBool>,
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Anchorage {
-    async fn start(&self) -> String {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/anchor", listener.local_addr().unwrap());
-        let hear = async |State(it): State<Self>, body: String| {
-            if it.refuses.load(Ordering::Relaxed) {
-                return StatusCode::SERVICE_UNAVAILABLE;
-            }
-            let form = url::form_urlencoded::parse(body.as_bytes()).into_owned();
-            it.heard.lock().unwrap().extend(form.map(|(_, note)| note));
-            StatusCode::NO_CONTENT
-        };
-        let router = Router::new().route("/anchor", post(hear)).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        url
-    }
-}
-
-#[tokio::test]
-async fn a_checkpoint_is_sent_to_whoever_anchors_it_every_hour_if_there_is_a_new_one() {
-    let app = TestApp::start().await;
-    let mut sequencer = Sequencer::new(&app.app).unwrap();
-    sequencer.run(&app.app).await.unwrap();
-    let (anchorage, mut anchor) = (Anchorage::default(), Anchor::default());
-    assert!(!anchor.run(&app.app).await.unwrap(), "nobody is named");
-    app.set("audit_anchor", &anchorage.start().await).await;
-    anchorage.refuses.store(true, Ordering::Relaxed);
-    assert!(!anchor.run(&app.app).await.unwrap());
-    anchorage.refuses.store(false, Ordering::Relaxed);
-    assert!(!anchor.run(&app.app).await.unwrap(), "it is tried again in a minute");
-    app.advance(60);
-    assert!(anchor.run(&app.app).await.unwrap());
-    app.advance(3_600);
-    assert!(!anchor.run(&app.app).await.unwrap(), "it has that one");
-    happen(&app, 0, 1).await;
-    sequencer.run(&app.app).await.unwrap();
-    assert!(anchor.run(&app.app).await.unwrap());
-    let heard = anchorage.heard.lock().unwrap().clone();
-    let open = |note: &String| Checkpoint::open(note, &sequencer.verifier()).unwrap().size;
-    let sizes: Vec<u64> = heard.iter().map(open).collect();
-    assert!(sizes.len() == 2 && sizes[0] < sizes[1], "{sizes:?}");
 }
 
 /// The name of a trail is that of its beginning: what was kept of it stays good when the issuer is

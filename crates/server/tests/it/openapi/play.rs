@@ -294,6 +294,12 @@ impl Play {
         self.call("list_events", with).await.expect(200);
         let with = With { token: Some(&jun), query: "?kind=nothing", ..With::default() };
         self.call("list_events", with).await.expect(400);
+        let mut sequencer = munjigi_server::sequencer::Sequencer::new(&self.app.app).unwrap();
+        sequencer.run(&self.app.app).await.unwrap();
+        for (id, key) in [("read_checkpoint", ""), ("read_tile", "entries/000.p/1")] {
+            let with = With { token: Some(&jun), key, ..With::default() };
+            self.call(id, with).await.expect(200);
+        }
         let query = "?search=sora&role=manager&state=enabled&limit=1";
         let with = With { token: Some(&jun), query, ..With::default() };
         let id = self.call("list_users", with).await.expect(200).text("/items/0/id");

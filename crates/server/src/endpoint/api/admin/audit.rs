@@ -31,9 +31,12 @@ pub async fn list(
     let filter = filter(&mut query)?;
     query.finish()?;
 
-    let listed = admin.read(&app, AUDIT_READ, move |tx| audit::list(tx, &page, &filter));
+    let (app_in, searches) = (app.clone(), app.searches.clone());
+    let listed = searches.run(async move {
+        admin.read(&app_in, AUDIT_READ, move |tx| audit::list(tx, &page, &filter)).await
+    });
 
-    Ok(json(StatusCode::OK, &shown(listed.await?, |event| show_event(&event))))
+    Ok(json(StatusCode::OK, &shown(listed.await??, |event| show_event(&event))))
 }
 
 fn filter(query: &mut Query) -> Result<AuditFilter, Problem> {

@@ -1,8 +1,10 @@
 //! `/api/v1/admin/…`: users, clients, APIs and roles. Every route needs a token with the scope
 //! `admin`, and what the caller may do is read in the transaction in which they do it.
 
+pub mod api_secrets;
 pub mod apis;
 pub mod audit;
+pub mod audit_tiles;
 pub mod clients;
 pub mod keys;
 pub mod registration_tokens;
