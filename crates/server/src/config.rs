@@ -533,6 +533,12 @@ mod tests {
             "https://auth.example/{a}",
             "https://auth.example/a%20b",
             "https://auth.example/*",
+            // Clients compare it as text: it has one.
+            "Https://auth.example",
+            "https://AUTH.example",
+            "https:auth.example",
+            "https://auth.example:443",
+            "https://인증.example",
         ] {
             let text = GOOD.replace("https://auth.example", bad);
             assert!(mistakes(&text).iter().any(|line| line.starts_with("issuer:")), "{bad}");

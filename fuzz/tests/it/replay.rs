@@ -29,14 +29,36 @@ fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
     inputs
 }
 
-/// The words of a dictionary of libFuzzer, in quotation marks.
+/// The words of a dictionary of libFuzzer: in quotation marks, `\xHH` for a byte.
 fn words(target: &Target) -> Vec<Vec<u8>> {
     let path = folder("dictionaries").join(format!("{}.dict", target.name));
     let Ok(text) = fs::read_to_string(path) else { return Vec::new() };
     let quoted = text.lines().filter_map(|line| line.strip_prefix('"')?.strip_suffix('"'));
-    let plain =
-        |word: &str| word.replace("\\\"", "\"").replace("\\x0A", "\n").replace("\\\\", "\\");
-    quoted.map(|word| plain(word).into_bytes()).collect()
+    quoted.map(word).collect()
+}
+
+fn word(quoted: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = quoted.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = match (first, after) {
+            (b'\\', [b'x', high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                let digits = std::str::from_utf8(&digits).unwrap();
+                bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                after
+            }
+            (b'\\', [escaped, after @ ..]) => {
+                bytes.push(*escaped);
+                after
+            }
+            _ => {
+                bytes.push(*first);
+                after
+            }
+        };
+    }
+    bytes
 }
 
 fn failure_of(target: &Target, input: &[u8]) -> Option<String> {
