@@ -1,5 +1,6 @@
-//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, Chromium, curl; and
-//! the packages of the third-party clients. It must not change a system that lacks nothing.
+//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, Chromium, curl, openssl,
+//! nginx, Caddy; and the packages of the third-party clients. It must not change a system that lacks
+//! nothing.
 
 use std::fs;
 use std::io::IsTerminal;
@@ -15,7 +16,7 @@ struct Need {
     is_there: fn() -> bool,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 10] = [
     Need { name: "PostgreSQL", packages: &["postgresql"], is_there: has_postgresql },
     Need { name: "Python with venv", packages: &["python3", "python3-venv"], is_there: has_python },
     Need { name: "Node", packages: &["nodejs", "npm"], is_there: has_node },
@@ -23,6 +24,9 @@ const NEEDS: [Need; 7] = [
     Need { name: "Maven", packages: &["maven"], is_there: has_maven },
     Need { name: "Chromium", packages: &["chromium"], is_there: has_chromium },
     Need { name: "curl", packages: &["curl"], is_there: has_curl },
+    Need { name: "openssl", packages: &["openssl"], is_there: has_openssl },
+    Need { name: "nginx", packages: &["nginx"], is_there: has_nginx },
+    Need { name: "Caddy", packages: &["caddy"], is_there: has_caddy },
 ];
 
 /// Holds what an installation was asked for, once it is complete.
@@ -118,6 +122,19 @@ fn has_chromium() -> bool {
 
 fn has_curl() -> bool {
     succeeds(command("curl").arg("--version"))
+}
+
+fn has_openssl() -> bool {
+    succeeds(command("openssl").arg("version"))
+}
+
+fn has_nginx() -> bool {
+    // In Debian's place, which is on the path of root alone.
+    Path::new("/usr/sbin/nginx").is_file() || succeeds(command("nginx").arg("-v"))
+}
+
+fn has_caddy() -> bool {
+    succeeds(command("caddy").arg("version"))
 }
 
 /// `target/e2e-python`: a virtual environment with the packages of `e2e/requirements.txt`.
