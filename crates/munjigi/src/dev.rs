@@ -117,6 +117,7 @@ fn configure(args: &DevArgs, listening: &Listening) -> Result<Config, Stop> {
         hashing_threads: hashing_threads(),
         log_format: LogFormat::Text,
         metrics_listen: args.metrics.map_or(MetricsListen::Off, |it| MetricsListen::At(it.first())),
+        anchors: Vec::new(),
         mail: None,
         // Applications that are tried out here publish their keys here.
         outbound: Outbound { allowed: Network::LOOPBACK.to_vec(), ..Outbound::default() },

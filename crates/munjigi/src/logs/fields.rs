@@ -8,6 +8,8 @@ pub(super) const ALLOWED: &[&str] = &[
     "algorithm",
     "at",
     "attempt",
+    "audience",
+    "cause",
     "client_id",
     "closure",
     "closures",
@@ -15,9 +17,11 @@ pub(super) const ALLOWED: &[&str] = &[
     "database",
     "error",
     "failures",
+    "file",
     "id",
     "is_own",
     "issuer",
+    "kid",
     "kind",
     "listen",
     "message",
@@ -26,6 +30,7 @@ pub(super) const ALLOWED: &[&str] = &[
     "micros",
     "most",
     "name",
+    "place",
     "reason",
     "request_id",
     "route",
@@ -212,7 +217,9 @@ mod tests {
     fn every_field_of_our_sources_is_listed_and_every_message_is_a_fixed_text() {
         let mut named = BTreeSet::from(["message".to_owned()]);
         for path in sources() {
-            for event in events(&std::fs::read_to_string(&path).unwrap()) {
+            let source = std::fs::read_to_string(&path).unwrap();
+            // What tests write is theirs.
+            for event in events(source.split("#[cfg(test)]").next().unwrap()) {
                 let (messages, fields): (Vec<_>, Vec<_>) =
                     event.iter().partition(|argument| argument.starts_with('"'));
                 assert_eq!(messages.len(), 1, "{}: {event:?}", path.display());
@@ -221,11 +228,15 @@ mod tests {
             }
         }
         assert!(named.len() > 20, "the search finds no more than {named:?}");
-        let unlisted: Vec<_> = named.iter().filter(|it| !ALLOWED.contains(&it.as_str())).collect();
+        let is_known = |it: &&String| ALLOWED.contains(&it.as_str()) || DROPPED == it.as_str();
+        let unlisted: Vec<_> = named.iter().filter(|it| !is_known(it)).collect();
         assert!(unlisted.is_empty(), "not on the list of `logs/fields.rs`: {unlisted:?}");
         let unused: Vec<_> = ALLOWED.iter().filter(|it| !named.contains(**it)).collect();
         assert!(unused.is_empty(), "listed, and nowhere logged: {unused:?}");
     }
+
+    /// Where a verifier stands in somebody's program, it helps them; in ours it could hold anything.
+    const DROPPED: &str = "path";
 
     #[test]
     fn the_search_for_fields_notices_what_is_not_listed() {

@@ -103,12 +103,13 @@ impl Fields {
         line
     }
 
+    /// The head first, which is what people look for.
     fn json(self, head: [(&str, &str); 3]) -> String {
-        let mut line = Map::new();
-        line.extend(head.map(|(name, value)| (name.to_owned(), Value::from(value))));
-        line.insert("message".to_owned(), self.message.into());
-        line.extend(self.others);
-        format!("{}\n", Value::from(line))
+        let head = head.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let message = ("message".to_owned(), Value::from(self.message));
+        let members = head.into_iter().chain([message]).chain(self.others);
+        let members = members.map(|(name, value)| format!("\"{name}\":{value}"));
+        format!("{{{}}}\n", members.collect::<Vec<_>>().join(","))
     }
 }
 

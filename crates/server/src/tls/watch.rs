@@ -83,7 +83,7 @@ impl Watched {
                 self.settled = found;
                 for wrong in wrong {
                     let file = wrong.which;
-                    tracing::error!(?file, "the new certificate is not taken: {wrong}");
+                    tracing::error!(?file, error = %wrong, "the new certificate is not taken");
                 }
             }
             Ok(Err(_)) => {}
@@ -97,7 +97,7 @@ impl Watched {
         }
         self.remarked_at = Some(now);
         for remark in self.tls.remarks(&self.issuer, now) {
-            tracing::warn!("{remark}");
+            tracing::warn!(why = %remark, "a remark on the certificate");
         }
     }
 }
