@@ -150,6 +150,11 @@ const BODIES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/api/v1/admin/apis/{audience}/secrets",
+        members: &[("at_once", Is::Flag)],
+    },
+    Route {
+        method: "POST",
         path: "/api/v1/admin/keys/rotate",
         members: &[("algorithm", Is::Text), ("at_once", Is::Flag)],
     },
@@ -674,7 +679,8 @@ async fn random_bytes_make_no_route_fail() {
 async fn methods_that_a_path_does_not_take_are_refused_with_those_that_it_takes() {
     let app = TestApp::start().await;
     let mut taken: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for route in routes(Mode::Dev) {
+    // A proxy asks by the method of the request that it asks about, whichever that is.
+    for route in routes(Mode::Dev).into_iter().filter(|route| route.path != "/forward-auth") {
         taken.entry(route.path).or_default().insert(route.method);
         // What pages of other origins may read, they may ask about before.
         let asked = Request::builder().method(Method::OPTIONS).uri(concrete(route.path, "x"));
