@@ -13,8 +13,15 @@
 mod caller;
 pub mod contention;
 pub mod crash;
+pub mod edge;
+pub mod failover;
+pub mod flood;
+pub mod nodes;
 pub mod production;
 mod random;
+pub mod statistics;
+pub mod storm;
+pub mod timings;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
