@@ -18,6 +18,7 @@ use munjigi_store::consents;
 use crate::app::App;
 use crate::browser::Visitor;
 use crate::config::Mode;
+use crate::context::Context;
 use crate::documents::{find_client, find_known};
 use crate::failure::Failure;
 use crate::flow::Flow;
@@ -40,13 +41,18 @@ pub struct Asking {
 
 impl Asking {
     /// Reads the request of a flow.
-    pub async fn read(app: &App, frame: &Frame, flow: &Flow) -> Result<Self, Box<Page>> {
+    pub async fn read(
+        app: &App,
+        context: &Context,
+        frame: &Frame,
+        flow: &Flow,
+    ) -> Result<Self, Box<Page>> {
         let refuse = |error: PageError| Box::new(frame.refuse(reason(error)));
         let parameters =
             Parameters::new(flow.parameters.clone()).map_err(|error| refuse(error.into()))?;
         let id = client_id(&parameters).map_err(refuse)?;
-        let client =
-            find_client(app, &id).await.map_err(|failure| Box::new(frame.broken(failure)))?;
+        let client = find_client(app, &id, context.address).await;
+        let client = client.map_err(|failure| Box::new(frame.broken(failure)))?;
         let client = client.ok_or_else(|| refuse(PageError::UnknownClient))?;
         let destination = destination(&parameters, &client).map_err(|error| {
             Box::new(explained(app, frame, (error, &client, flow.find("redirect_uri"))))

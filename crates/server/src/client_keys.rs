@@ -3,13 +3,16 @@
 //! address is asked at most every half minute, whatever key an assertion names.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use munjigi_core::oauth::metadata::ClientKeys;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_token::{Algorithm, KeySet};
+use url::Url;
 
 use crate::fetch::{Document, Fetch, FetchError};
+use crate::hosts::{HostBudgets, Standing, Wish};
 
 /// How many addresses are remembered; then the one that was not used for longest is forgotten.
 const MAX_PLACES: usize = 1_000;
@@ -29,12 +32,25 @@ pub struct Wanted<'w> {
     pub kid: Option<&'w str>,
     /// What it has to verify.
     pub algorithm: Algorithm,
+    /// Whose the keys are.
+    pub owner: Owner,
+}
+
+/// Who said where the keys of a client are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// An administrator.
+    Made,
+    /// The client itself, and the request that wants them came from there.
+    Stranger(Option<IpAddr>),
 }
 
 /// The keys of every client that publishes its own.
 #[derive(Default)]
 pub struct PublishedKeys {
     places: Mutex<HashMap<String, Arc<Place>>>,
+    /// How often hosts are asked for the keys of clients that no administrator made.
+    asked: HostBudgets,
 }
 
 /// One address.
@@ -63,6 +79,8 @@ impl PublishedKeys {
         wanted: Wanted<'_>,
         now: Timestamp,
     ) -> Option<KeySet> {
+        // Another's keys may be at hand from where this one may not lead.
+        fetch.check(uri).ok()?;
         let place = self.place(uri, now);
         if let Some(keys) = place.fresh(wanted, now) {
             return Some(keys);
@@ -71,13 +89,20 @@ impl PublishedKeys {
         if let Some(keys) = place.fresh(wanted, now) {
             return Some(keys);
         }
-        if place.begin(now) {
+        if place.is_due(now) && self.may_ask(uri, wanted.owner, now) && place.begin(now) {
             match fetch.json(uri).await.and_then(|document| read(&document)) {
                 Ok((keys, fresh_for)) => place.replace(keys, now.plus(fresh_for)),
                 Err(error) => tracing::warn!(%error, "the keys of a client cannot be fetched"),
             }
         }
         place.at_hand(now)
+    }
+
+    fn may_ask(&self, uri: &str, owner: Owner, now: Timestamp) -> bool {
+        let Owner::Stranger(asker) = owner else { return true };
+        let url = Url::parse(uri).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        self.asked.may_ask(&Wish { host, asker, standing: Standing::New }, now)
     }
 
     fn place(&self, uri: &str, now: Timestamp) -> Arc<Place> {
@@ -116,15 +141,18 @@ impl Place {
         })
     }
 
+    /// Whether the address was asked long enough ago.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.with(|known| known.tried_at.is_none_or(|at| now >= at.plus(INTERVAL)))
+    }
+
     /// Whether the address may be asked now; then it counts as asked.
     fn begin(&self, now: Timestamp) -> bool {
-        self.with(|known| {
-            let is_due = known.tried_at.is_none_or(|at| now >= at.plus(INTERVAL));
-            if is_due {
-                known.tried_at = Some(now);
-            }
-            is_due
-        })
+        let is_due = self.is_due(now);
+        if is_due {
+            self.with(|known| known.tried_at = Some(now));
+        }
+        is_due
     }
 
     fn replace(&self, keys: KeySet, fresh_until: Timestamp) {
@@ -134,10 +162,11 @@ impl Place {
 
 /// The keys of a document, and how long they may be kept.
 fn read(document: &Document) -> Result<(KeySet, Span), FetchError> {
-    let keys: ClientKeys = document.json()?;
-    let said = document.fresh_for.map(|it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
-    let fresh_for = said.map_or(FRESH, Span::from_seconds);
-    Ok((keys.key_set(), fresh_for.clamp(INTERVAL, LONGEST_FRESH)))
+    let said: serde_json::Value = document.json()?;
+    let keys = ClientKeys::published(&said).ok_or(FetchError::NotJson)?;
+    let told = document.fresh_for.map(|it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
+    let fresh_for = told.map_or(FRESH, Span::from_seconds);
+    Ok((keys, fresh_for.clamp(INTERVAL, LONGEST_FRESH)))
 }
 
 #[cfg(test)]
@@ -169,7 +198,8 @@ mod tests {
     fn keys_serve_while_they_are_fresh_and_a_little_longer_where_nobody_answers() {
         let place = Place::default();
         let (keys, kid) = keys();
-        let wanted = |kid| Wanted { kid: Some(kid), algorithm: Algorithm::Es256 };
+        let wanted =
+            |kid| Wanted { kid: Some(kid), algorithm: Algorithm::Es256, owner: Owner::Made };
         assert!(place.at_hand(at(0)).is_none());
         place.replace(keys, at(100));
         assert!(place.fresh(wanted(&kid), at(99)).is_some());

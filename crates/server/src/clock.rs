@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// The same clock for a verifier.
-    pub(crate) fn of_verifier(&self) -> munjigi_verify::Clock {
+    pub fn of_verifier(&self) -> munjigi_verify::Clock {
         self.0.clone()
     }
 }

@@ -8,6 +8,7 @@
 //! moment is used a day longer.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ use crate::app::App;
 use crate::attempts::Draw;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::fetch::{Document, FetchError};
+use crate::fetch::{Document, FetchError, Namer};
+use crate::hosts::{HostBudgets, Standing, Wish};
 use crate::registration::{check_addresses, scope_of};
 use crate::registry::{say_changes, show_client};
 
@@ -42,29 +44,16 @@ const SHORTEST_FRESH: Span = Span::from_minutes(1);
 const LONGEST_FRESH: Span = Span::from_hours(24);
 /// How much longer it is used while its address cannot be reached.
 const STALE: Span = Span::from_hours(24);
-/// How often in a minute a host is asked, whoever wants it, and all hosts together: nobody asks
-/// another server again and again through this one.
-const PER_HOST: u32 = 30;
-const PER_MINUTE: u32 = 300;
-
 /// The clients that a node remembers.
 #[derive(Default)]
 pub struct Documents {
     known: Mutex<HashMap<ClientId, Known>>,
-    asked: Mutex<Asked>,
+    asked: HostBudgets,
 }
 
 struct Known {
     client: Arc<Client>,
     fresh_until: Timestamp,
-}
-
-/// Who was asked in this minute.
-#[derive(Default)]
-struct Asked {
-    minute: i64,
-    all: u32,
-    hosts: HashMap<String, u32>,
 }
 
 /// Why a document is not used. For the log: who named the address must not learn what can be
@@ -130,27 +119,15 @@ impl Documents {
     fn forget(&self, id: &ClientId) {
         self.known().remove(id);
     }
-
-    /// Whether a host may be asked now, and counts it.
-    fn may_ask(&self, host: &str, now: Timestamp) -> bool {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let minute = now.as_seconds().div_euclid(60);
-        if asked.minute != minute {
-            *asked = Asked { minute, ..Asked::default() };
-        }
-        let of_host = asked.hosts.get(host).copied().unwrap_or(0);
-        if of_host >= PER_HOST || asked.all >= PER_MINUTE {
-            return false;
-        }
-        asked.all = asked.all.saturating_add(1);
-        asked.hosts.insert(host.to_owned(), of_host.saturating_add(1));
-        true
-    }
 }
 
 /// The client of an id, whichever way it came to be known. Everything that begins with a client's
-/// word for who it is asks here.
-pub async fn find_client(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>, Failure> {
+/// word for who it is asks here. `asker` is from where it was named.
+pub async fn find_client(
+    app: &App,
+    id: &ClientId,
+    asker: Option<IpAddr>,
+) -> Result<Option<Arc<Client>>, Failure> {
     if !id.is_address() {
         return stored(app, id).await;
     }
@@ -158,7 +135,7 @@ pub async fn find_client(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>
         return Ok(None);
     }
     let row = stored(app, id).await?;
-    let found = current(app, id, row.as_deref()).await;
+    let found = current(app, id, (row.as_deref(), asker)).await;
     // What was done to it here holds whatever its document says.
     Ok(found.map(|client| match &row {
         Some(row) => Arc::new(Client {
@@ -193,12 +170,17 @@ async fn stored(app: &App, id: &ClientId) -> Result<Option<Arc<Client>>, Failure
 }
 
 /// What the document says, from memory as long as it is fresh.
-async fn current(app: &App, id: &ClientId, row: Option<&Client>) -> Option<Arc<Client>> {
+async fn current(
+    app: &App,
+    id: &ClientId,
+    (row, asker): (Option<&Client>, Option<IpAddr>),
+) -> Option<Arc<Client>> {
     let now = app.clock.now();
     if let Some(client) = app.documents.fresh(id, now) {
         return Some(client);
     }
-    let unusable = match read(app, id, now).await {
+    let standing = if row.is_some() { Standing::Known } else { Standing::New };
+    let unusable = match read(app, id, (asker, standing), now).await {
         Ok((client, fresh_until)) => {
             let client = Arc::new(client);
             app.documents.remember(&client, fresh_until);
@@ -225,13 +207,20 @@ async fn current(app: &App, id: &ClientId, row: Option<&Client>) -> Option<Arc<C
 }
 
 /// Reads the document, and makes of it what it may be here.
-async fn read(app: &App, id: &ClientId, now: Timestamp) -> Result<(Client, Timestamp), Unusable> {
-    app.fetch.check(id.as_str()).map_err(|refused| Unusable::Gone(refused.to_string()))?;
+async fn read(
+    app: &App,
+    id: &ClientId,
+    (asker, standing): (Option<IpAddr>, Standing),
+    now: Timestamp,
+) -> Result<(Client, Timestamp), Unusable> {
+    let fetch = app.fetch.named_by(Namer::Stranger);
+    fetch.check(id.as_str()).map_err(|refused| Unusable::Gone(refused.to_string()))?;
     let url = Url::parse(id.as_str()).map_err(|error| Unusable::Gone(error.to_string()))?;
-    if !app.documents.may_ask(url.host_str().unwrap_or_default(), now) {
+    let host = url.host_str().unwrap_or_default();
+    if !app.documents.asked.may_ask(&Wish { host, asker, standing }, now) {
         return Err(Unusable::Away("its host was asked too often in this minute".to_owned()));
     }
-    let document = app.fetch.json(id.as_str()).await?;
+    let document = fetch.json(id.as_str()).await?;
     if document.bytes.len() > MAX_BYTES {
         return Err(Unusable::Gone(format!("it is longer than {MAX_BYTES} bytes")));
     }
@@ -344,26 +333,6 @@ pub async fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_host_is_not_asked_without_end() {
-        let documents = Documents::default();
-        let now = Timestamp::from_seconds(60);
-        for _ in 0..PER_HOST {
-            assert!(documents.may_ask("a.example", now));
-        }
-        assert!(!documents.may_ask("a.example", now));
-        assert!(documents.may_ask("b.example", now));
-        assert!(documents.may_ask("a.example", now.plus(Span::from_minutes(1))));
-    }
-
-    #[test]
-    fn all_hosts_together_are_not_asked_without_end() {
-        let documents = Documents::default();
-        let now = Timestamp::from_seconds(60);
-        let asked = |number: u32| documents.may_ask(&format!("{number}.example"), now);
-        assert_eq!((0..1_000).filter(|number| asked(*number)).count(), 300);
-    }
 
     #[test]
     fn a_document_is_kept_within_our_own_bounds() {

@@ -2,7 +2,8 @@
 //! back-channel logout. Whoever names a URL to us must not reach what only we can reach (RFC 9700
 //! §4.16 calls it server-side request forgery), nor make us wait, follow or swallow without end.
 //!
-//! https alone, to public addresses alone, unless the operator allowed others (`outbound.allow`);
+//! https alone, to public addresses alone, unless the operator allowed others (`outbound.allow`),
+//! which holds for what administrators wrote down and for no stranger's client ([`Namer`]);
 //! every address of a host is checked and the connection goes to a checked one; no redirects, no
 //! proxy from the environment, no cookies; 1 MiB and five seconds in all.
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
+use munjigi_core::oauth::client::Origin;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -27,7 +29,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use url::form_urlencoded;
 
-use crate::config::{Network, Outbound};
+use crate::config::{Mode, Network, Outbound};
 use address::{Allowed, Reach};
 use resolver::{Names, Resolver};
 pub use target::Refused;
@@ -90,22 +92,47 @@ impl Document {
     }
 }
 
+/// Who named a URL to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namer {
+    /// An administrator, or the operator.
+    Operator,
+    /// Somebody whom nobody here has looked at: a client that registered itself, or that a document
+    /// speaks for. What the operator's own network has is none of their business.
+    Stranger,
+}
+
 /// The guarded client. Clones are the same client.
 #[derive(Clone)]
-pub struct Fetch(Arc<Inner>);
+pub struct Fetch {
+    inner: Arc<Inner>,
+    namer: Namer,
+}
 
 struct Inner {
-    allowed: Allowed,
     roots: Vec<CertificateDer<'static>>,
     names: Names,
     deadline: Duration,
+    operators: Ways,
+    strangers: Ways,
+    room: Semaphore,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// How a URL may be followed, depending on who named it.
+struct Ways {
+    allowed: Allowed,
     /// Over TLS, to public addresses. Made on first use: reading the machine's certificates costs
     /// more than the rest of a start.
     public: OnceLock<Result<Client, String>>,
     /// In plain HTTP, to allowed addresses alone.
     allowed_only: OnceLock<Result<Client, String>>,
-    room: Semaphore,
-    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Ways {
+    fn new(allowed: Allowed) -> Self {
+        Self { allowed, public: OnceLock::new(), allowed_only: OnceLock::new() }
+    }
 }
 
 /// Whether a URL is one that this server would go to, as far as the URL alone tells: for refusing
@@ -125,32 +152,63 @@ pub fn parse_roots(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
 }
 
 impl Fetch {
-    /// A client for what the operator configured. It connects to nothing yet.
-    pub fn new(outbound: &Outbound) -> Self {
-        Self::with(outbound, Names::System, DEADLINE)
+    /// A client for what the operator configured. It connects to nothing yet. In `dev` whoever
+    /// registers a client is the developer.
+    pub fn new(outbound: &Outbound, mode: Mode) -> Self {
+        let to_strangers = match mode {
+            Mode::Serve => &[],
+            Mode::Dev => outbound.allowed.as_slice(),
+        };
+        Self::with(outbound, to_strangers, (Names::System, DEADLINE))
     }
 
-    fn with(outbound: &Outbound, names: Names, deadline: Duration) -> Self {
-        Self(Arc::new(Inner {
-            allowed: Allowed::new(&outbound.allowed),
+    fn with(
+        outbound: &Outbound,
+        to_strangers: &[Network],
+        (names, deadline): (Names, Duration),
+    ) -> Self {
+        let inner = Inner {
             roots: outbound.roots.clone(),
             names,
             deadline,
-            public: OnceLock::new(),
-            allowed_only: OnceLock::new(),
+            operators: Ways::new(Allowed::new(&outbound.allowed)),
+            strangers: Ways::new(Allowed::new(to_strangers)),
             room: Semaphore::new(AT_ONCE),
             hosts: Mutex::default(),
-        }))
+        };
+        Self { inner: Arc::new(inner), namer: Namer::Operator }
+    }
+
+    /// The same client for URLs that somebody else named.
+    #[must_use]
+    pub fn named_by(&self, namer: Namer) -> Self {
+        Self { inner: Arc::clone(&self.inner), namer }
+    }
+
+    /// The same client for what such a client says of itself.
+    #[must_use]
+    pub fn for_client(&self, client: &munjigi_core::oauth::client::Client) -> Self {
+        self.named_by(match client.origin {
+            Origin::Made => Namer::Operator,
+            Origin::Registered | Origin::Document => Namer::Stranger,
+        })
+    }
+
+    fn ways(&self) -> &Ways {
+        match self.namer {
+            Namer::Operator => &self.inner.operators,
+            Namer::Stranger => &self.inner.strangers,
+        }
     }
 
     /// [`check_url`] by what this client allows.
     pub fn check(&self, url: &str) -> Result<(), Refused> {
-        Target::parse(url, &self.0.allowed).map(|_| ())
+        Target::parse(url, &self.ways().allowed).map(|_| ())
     }
 
     /// Reads a JSON document. Only status 200 is one.
     pub async fn json(&self, url: &str) -> Result<Document, FetchError> {
-        let target = Target::parse(url, &self.0.allowed)?;
+        let target = Target::parse(url, &self.ways().allowed)?;
         let ask =
             |client: &Client| client.get(target.url.clone()).header(ACCEPT, "application/json");
         self.run(&target, ask, |status| status == StatusCode::OK).await
@@ -162,7 +220,7 @@ impl Fetch {
         url: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Document, FetchError> {
-        let target = Target::parse(url, &self.0.allowed)?;
+        let target = Target::parse(url, &self.ways().allowed)?;
         let form =
             form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let ask = |client: &Client| {
@@ -180,10 +238,10 @@ impl Fetch {
     ) -> Result<Document, FetchError> {
         let exchange = async {
             // The host's turn first, so that those who wait for a slow one hold no room.
-            let host = self.0.turns_of(target.url.host_str().unwrap_or_default());
+            let host = self.inner.turns_of(target.url.host_str().unwrap_or_default());
             let _turn = host.acquire().await.map_err(|_| FetchError::TooSlow)?;
-            let _room = self.0.room.acquire().await.map_err(|_| FetchError::TooSlow)?;
-            let client = self.0.client(target.reach)?;
+            let _room = self.inner.room.acquire().await.map_err(|_| FetchError::TooSlow)?;
+            let client = self.inner.client(self.ways(), target.reach)?;
             let response = ask(client).send().await.map_err(unreachable)?;
             let status = response.status();
             if status.is_redirection() {
@@ -194,7 +252,7 @@ impl Fetch {
             }
             read(response).await
         };
-        let outcome = tokio::time::timeout(self.0.deadline, exchange).await;
+        let outcome = tokio::time::timeout(self.inner.deadline, exchange).await;
         outcome.unwrap_or(Err(FetchError::TooSlow))
     }
 }
@@ -208,16 +266,17 @@ impl Inner {
         Arc::clone(turns.or_insert_with(|| Arc::new(Semaphore::new(PER_HOST))))
     }
 
-    fn client(&self, reach: Reach) -> Result<&Client, FetchError> {
+    fn client<'w>(&self, ways: &'w Ways, reach: Reach) -> Result<&'w Client, FetchError> {
+        let build = || self.build(&ways.allowed, reach);
         let made = match reach {
-            Reach::Public => self.public.get_or_init(|| self.build(reach)),
-            Reach::AllowedOnly => self.allowed_only.get_or_init(|| self.build(reach)),
+            Reach::Public => ways.public.get_or_init(build),
+            Reach::AllowedOnly => ways.allowed_only.get_or_init(build),
         };
         made.as_ref().map_err(|error| FetchError::Tls(error.clone()))
     }
 
-    fn build(&self, reach: Reach) -> Result<Client, String> {
-        let (names, allowed) = (self.names.clone(), self.allowed.clone());
+    fn build(&self, allowed: &Allowed, reach: Reach) -> Result<Client, String> {
+        let (names, allowed) = (self.names.clone(), allowed.clone());
         let builder = guarded().dns_resolver(Arc::new(Resolver { names, allowed, reach }));
         let roots = self.roots.iter().map(|root| reqwest::Certificate::from_der(root));
         let roots: Vec<_> = roots.collect::<Result<_, _>>().map_err(|error| chain(&error))?;

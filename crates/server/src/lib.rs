@@ -23,6 +23,7 @@ mod app;
 mod asking;
 mod attempts;
 pub mod audit_keeping;
+mod audit_key;
 pub mod audit_leaf;
 mod browser;
 pub mod builtin;

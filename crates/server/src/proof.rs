@@ -31,7 +31,6 @@ pub async fn prove(
     guess: Option<Password>,
     wrong: &'static str,
 ) -> Result<Option<Proof>, SignInError> {
-    addresses::look(app, context, Limit::Password)?;
     let refused = context.event(Kind::SignInRefused, Actor::User(user.id))?.subject(user.id);
     let throttled = refused.clone().refused("too many attempts");
     let (hash, ledger) = match count_account(app, context, user, throttled).await? {

@@ -22,6 +22,7 @@ use crate::attempts::Draw;
 use crate::builtin::{ADMIN_SCOPE, PERMISSIONS};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::fetch::Namer;
 use crate::registry::{Registration, RegistrationError};
 use crate::snapshot::Snapshot;
 
@@ -67,12 +68,13 @@ pub fn scope_of(snapshot: &Snapshot, asked: Option<&Scope>) -> Scope {
 /// Whether this server would go to the addresses that it would have to go to (AD-06 of the attack
 /// kit: refused when they are stored, and again when they are used).
 pub fn check_addresses(app: &App, metadata: &Metadata) -> Result<(), Refused> {
+    let fetch = app.fetch.named_by(Namer::Stranger);
     for (name, uri) in [
         ("jwks_uri", &metadata.jwks_uri),
         ("backchannel_logout_uri", &metadata.backchannel_logout_uri),
     ] {
         // Not why: a stranger must not learn what can be reached from here.
-        if uri.as_ref().is_some_and(|uri| app.fetch.check(uri.as_str()).is_err()) {
+        if uri.as_ref().is_some_and(|uri| fetch.check(uri.as_str()).is_err()) {
             return Err(Refused::metadata(format!("{name} is no address that can be used here")));
         }
     }

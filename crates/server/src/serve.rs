@@ -1,6 +1,7 @@
 //! Listens and answers: bounded in time, in connections and in size, until it is told to stop.
 
 mod connection;
+mod seats;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,8 +14,11 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
+use crate::config::Network;
+use crate::metrics::Present;
 use crate::tls::Tls;
 use connection::Phase;
+use seats::{Seats, own_machine};
 
 /// How long the head of a request may take to arrive, and how long a connection may idle.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -22,8 +26,6 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 pub const MAX_HEAD: usize = 16 * 1024;
 /// How many headers a request may have.
 pub const MAX_HEADERS: usize = 100;
-/// How many connections are open at once; further ones wait to be accepted.
-pub const MAX_CONNECTIONS: usize = 4_096;
 /// How long requests under way have to finish once the server is told to stop.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long accepting rests after it failed for want of file descriptors.
@@ -35,11 +37,17 @@ pub struct Doors {
     pub listeners: Vec<TcpListener>,
     /// The certificate that they come in by; plain HTTP without one.
     pub tls: Option<Tls>,
+    /// The proxies in front, which speak for many: their connections are not counted by address.
+    pub proxies: Vec<Network>,
+    /// Where the open connections are counted.
+    pub connections: Present,
 }
 
 /// Serves `router` on `listeners` until `stop` ends, then lets what is under way finish.
 pub async fn serve(listeners: Vec<TcpListener>, router: Router, stop: impl Future<Output = ()>) {
-    serve_at(Doors { listeners, tls: None }, router, stop, async {}).await;
+    let (proxies, connections) = (Vec::new(), Present::default());
+    let doors = Doors { listeners, tls: None, proxies, connections };
+    serve_at(doors, router, stop, async {}).await;
 }
 
 /// Serves `router` at `doors` until `leave` ends. From then on every answer sends its client
@@ -51,15 +59,29 @@ pub async fn serve_at(
     leave: impl Future<Output = ()>,
     close: impl Future<Output = ()>,
 ) {
-    let Doors { listeners, tls } = doors;
+    let seats = Seats::new(own_machine().chain(doors.proxies.iter().cloned()).collect());
+    seated(doors, seats, router, (leave, close)).await;
+}
+
+/// The same where the connections of an address are counted like this.
+async fn seated(
+    doors: Doors,
+    seats: Seats,
+    router: Router,
+    (leave, close): (impl Future<Output = ()>, impl Future<Output = ()>),
+) {
+    let Doors { listeners, tls, connections, .. } = doors;
     let phase = watch::Sender::new(Phase::Open);
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let room = Arc::new(Semaphore::new(seats::room()));
     let server = Arc::new(Server { builder: builder(), tls, router });
     let begin = |(stream, peer, permit): (TcpStream, SocketAddr, Permit)| {
+        // One too many of an address is closed before it has said anything.
+        let Some(seat) = seats.take(peer.ip()) else { return };
+        let counted = connections.enter();
         let (server, phase) = (Arc::clone(&server), phase.subscribe());
         tokio::spawn(async move {
             connection::run(&server, stream, peer, phase).await;
-            drop(permit);
+            drop((seat, permit, counted));
         });
     };
     let mut end = std::pin::pin!(async {
@@ -153,5 +175,54 @@ async fn accept(
                 tokio::time::sleep(ACCEPT_REST).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Of one address so many connections are open; one that ends makes room for another.
+    #[tokio::test]
+    async fn one_connection_too_many_of_an_address_is_closed_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (listeners, proxies) = (vec![listener], vec![]);
+        let connections = Present::default();
+        let doors = Doors { listeners, tls: None, proxies, connections };
+        let router = Router::new().route("/", get(|| async { "here" }));
+        let never = (std::future::pending(), std::future::pending());
+        tokio::spawn(seated(doors, Seats::new(vec![]), router, never));
+        let ask = async |stream: &mut TcpStream| {
+            let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+            let mut seen = [0; 512];
+            match stream.write_all(request).await {
+                Ok(()) => stream.read(&mut seen).await.unwrap_or(0),
+                Err(_) => 0,
+            }
+        };
+        let mut held = Vec::new();
+        for _ in 0..seats::PER_ADDRESS {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            assert!(ask(&mut stream).await > 0);
+            held.push(stream);
+        }
+        let mut one_more = TcpStream::connect(address).await.unwrap();
+        assert_eq!(ask(&mut one_more).await, 0, "it was let in");
+        assert!(ask(&mut held[0]).await > 0, "the others go on");
+
+        drop(held.pop());
+        let mut is_room = false;
+        for _ in 0..1_000 {
+            let mut next = TcpStream::connect(address).await.unwrap();
+            is_room = ask(&mut next).await > 0;
+            if is_room {
+                break;
+            }
+        }
+        assert!(is_room);
     }
 }

@@ -110,12 +110,7 @@ fn check_header(client: &Client, header: &Header) -> Result<(), &'static str> {
 }
 
 /// The keys of the client: its own, or those that it publishes.
-async fn keys(
-    app: &App,
-    client: &Client,
-    header: &Header,
-    context: &Context,
-) -> Option<KeySet> {
+async fn keys(app: &App, client: &Client, header: &Header, context: &Context) -> Option<KeySet> {
     let metadata = &client.metadata;
     if let Some(jwks) = &metadata.jwks {
         return Some(jwks.key_set());

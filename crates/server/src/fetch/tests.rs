@@ -114,18 +114,23 @@ fn ok(body: &str) -> String {
     )
 }
 
+/// A client that is asked by the operator.
+fn fetch_with(outbound: &Outbound, names: Names, deadline: Duration) -> Fetch {
+    Fetch::with(outbound, &[], (names, deadline))
+}
+
 fn outbound(allowed: &[Network]) -> Outbound {
     Outbound { allowed: allowed.to_vec(), roots: parse_roots(CA).unwrap() }
 }
 
 fn fetch(allowed: &[Network]) -> Fetch {
-    Fetch::with(&outbound(allowed), Names::System, Duration::from_secs(5))
+    fetch_with(&outbound(allowed), Names::System, Duration::from_secs(5))
 }
 
 /// A client for which every name stands for these addresses.
 fn told(allowed: &[Network], addresses: &'static [&'static str]) -> Fetch {
     let names = move |_: &str| addresses.iter().map(|it| it.parse().unwrap()).collect();
-    Fetch::with(&outbound(allowed), Names::Told(Arc::new(names)), Duration::from_secs(5))
+    fetch_with(&outbound(allowed), Names::Told(Arc::new(names)), Duration::from_secs(5))
 }
 
 fn is_refused<T>(outcome: Result<T, FetchError>) -> bool {
@@ -203,7 +208,7 @@ async fn a_name_is_resolved_once_for_a_connection() {
     };
     let only = [Network::parse("127.0.0.1").unwrap()];
     let names = Names::Told(Arc::new(names));
-    let fetch = Fetch::with(&outbound(&only), names, Duration::from_secs(5));
+    let fetch = fetch_with(&outbound(&only), names, Duration::from_secs(5));
     let url = canary.url("https", "client.example");
     assert_eq!(fetch.json(&url).await.unwrap().bytes, b"{}");
     assert_eq!((asked.load(Ordering::SeqCst), canary.connections()), (1, 1));
@@ -236,7 +241,7 @@ async fn a_certificate_of_an_authority_in_the_file_is_trusted_and_no_other() {
 
     let mut stranger = outbound(&Network::LOOPBACK);
     stranger.roots.clear();
-    let stranger = Fetch::with(&stranger, Names::System, Duration::from_secs(5));
+    let stranger = fetch_with(&stranger, Names::System, Duration::from_secs(5));
     let outcome = stranger.json(&localhost).await;
     // Without any root on the machine there is no TLS at all: refused as well.
     let is_untrusted = matches!(outcome, Err(FetchError::Unreachable(_) | FetchError::Tls(_)));
@@ -253,7 +258,7 @@ async fn a_certificate_of_an_authority_in_the_file_is_trusted_and_no_other() {
 async fn plain_http_behind_an_https_url_hears_nothing() {
     let canary = Canary::plain(ok("{}")).await;
     let deadline = Duration::from_millis(300);
-    let fetch = Fetch::with(&outbound(&Network::LOOPBACK), Names::System, deadline);
+    let fetch = fetch_with(&outbound(&Network::LOOPBACK), Names::System, deadline);
     assert!(fetch.json(&canary.url("https", "localhost")).await.is_err());
     assert_eq!((canary.connections(), canary.heard.lock().unwrap().len()), (1, 0));
 }
@@ -294,7 +299,7 @@ async fn an_answer_has_an_end_in_time_however_slowly_it_drips() {
     let answer = ok(&" ".repeat(500));
     let canary = Canary::start(None, answer.into(), Duration::from_millis(20)).await;
     let deadline = Duration::from_millis(300);
-    let fetch = Fetch::with(&outbound(&Network::LOOPBACK), Names::System, deadline);
+    let fetch = fetch_with(&outbound(&Network::LOOPBACK), Names::System, deadline);
     let outcome = fetch.json(&canary.url("http", "127.0.0.1")).await;
     assert!(matches!(outcome, Err(FetchError::TooSlow)), "{outcome:?}");
 }
@@ -305,7 +310,7 @@ async fn a_slow_host_takes_only_its_own_turns() {
     let quick = Canary::plain(ok("{}")).await;
     let deadline = Duration::from_millis(500);
     let fetch = told(&Network::LOOPBACK, &["127.0.0.1"]);
-    let fetch = Fetch::with(&outbound(&Network::LOOPBACK), fetch.0.names.clone(), deadline);
+    let fetch = fetch_with(&outbound(&Network::LOOPBACK), fetch.inner.names.clone(), deadline);
     let url = slow.url("http", "slow.example");
     let waiting: Vec<_> = (0..AT_ONCE * 2)
         .map(|_| {
@@ -355,4 +360,28 @@ fn a_file_without_an_authority_is_none() {
         parse_roots(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_none()
     );
     assert_eq!(parse_roots(CA).unwrap().len(), 1);
+}
+
+/// AD-06: what the operator allowed is not for URLs that strangers name, however they lead there.
+#[tokio::test]
+async fn ad_06_a_strangers_url_leads_nowhere_that_only_the_operator_allowed() {
+    let (plain, secure) = (Canary::plain(ok("{}")).await, Canary::secure(ok("{}")).await);
+    let operators = told(&Network::LOOPBACK, &["127.0.0.1"]);
+    let strangers = operators.named_by(Namer::Stranger);
+    for url in [
+        plain.url("http", "127.0.0.1"),
+        plain.url("http", "inner.example"),
+        secure.url("https", "localhost"),
+        secure.url("https", "127.0.0.1"),
+        secure.url("https", "inner.example"),
+    ] {
+        let refused = strangers.json(&url).await.unwrap_err();
+        assert!(matches!(refused, FetchError::Refused(_)), "{url}: {refused}");
+        let refused = strangers.post_form(&url, &[("a", "b")]).await.unwrap_err();
+        assert!(matches!(refused, FetchError::Refused(_)), "{url}: {refused}");
+    }
+    assert_eq!((plain.connections(), secure.connections()), (0, 0));
+    operators.json(&plain.url("http", "127.0.0.1")).await.unwrap();
+    operators.json(&secure.url("https", "localhost")).await.unwrap();
+    assert!(strangers.json(&plain.url("http", "127.0.0.1")).await.is_err(), "though it was asked");
 }

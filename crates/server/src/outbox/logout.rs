@@ -72,7 +72,8 @@ pub(super) async fn deliver(app: &App, parcel: &Parcel) -> Result<(), Undelivere
     let uri = client.metadata.backchannel_logout_uri.as_ref().ok_or_else(nobody)?;
     let token = logout.token(app, &client);
     let token = token.map_err(|failure| because(&failure.to_string(), Again::Later))?;
-    let told = app.fetch.post_form(uri.as_str(), &[("logout_token", &token)]).await;
+    let told =
+        app.fetch.for_client(&client).post_form(uri.as_str(), &[("logout_token", &token)]).await;
     told.map(|_| ()).map_err(|error| untold(&error))
 }
 

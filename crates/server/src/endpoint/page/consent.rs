@@ -87,7 +87,7 @@ async fn question(
 ) -> Result<Question, Box<Page>> {
     let flow = way.open(app, &browser, context).map_err(|it| Box::new(frame.refuse(it)))?;
     let Some(flow) = flow else { return Err(Box::new(frame.refuse(Reason::FlowExpired))) };
-    let asking = Asking::read(app, &frame, &flow).await?;
+    let asking = Asking::read(app, context, &frame, &flow).await?;
     let frame = frame.preferring(flow.find("ui_locales"));
     let onward = || Box::new(way.onward(&frame));
     let Some(visitor) = browser.visitor else { return Err(onward()) };

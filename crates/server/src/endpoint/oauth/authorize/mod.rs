@@ -44,7 +44,7 @@ pub async fn get(
         return Page::see_other(&frame.path(&onward));
     }
     let page = match refusal {
-        Some(refusal) => refuse(&app, frame, &flow, refusal).await,
+        Some(refusal) => refuse(&app, &context, frame, &flow, refusal).await,
         None => dispatch(&app, &context, &browser, frame, &flow).await,
     };
     let page = page.unwrap_or_else(|page| *page);
@@ -79,11 +79,12 @@ async fn limited(request: Request) -> Request {
 /// Tells the client of a request that goes no further.
 async fn refuse(
     app: &App,
+    context: &Context,
     frame: Frame,
     flow: &Flow,
     refusal: OAuthRefusal,
 ) -> Result<Page, Box<Page>> {
-    let asking = Asking::read(app, &frame, flow).await?;
+    let asking = Asking::read(app, context, &frame, flow).await?;
     Ok(answer::refusal(frame, &app.config.issuer, &asking.destination, refusal))
 }
 
@@ -95,7 +96,7 @@ async fn dispatch(
     frame: Frame,
     flow: &Flow,
 ) -> Result<Page, Box<Page>> {
-    let asking = Asking::read(app, &frame, flow).await?;
+    let asking = Asking::read(app, context, &frame, flow).await?;
     let frame = frame.preferring(flow.find("ui_locales"));
     let refuse = |refusal| {
         let issuer = &app.config.issuer;
