@@ -52,7 +52,7 @@ pub const BUGS: &[Bug] = &[
     bug("event_dropped", "server/it", "audit_complete::au_02"),
     bug("sequencer_skips_a_leaf", "server/it", "sequencer::every_event_gets_a_place"),
     bug("dpop_proof_good_twice", "server/it", "possession::a_proof_is_good_once"),
-    bug("url_of_the_host_header", "server/it", "possession::a_proof_is_for_this_request"),
+    bug("proof_of_any_request", "server/it", "possession::a_proof_is_for_this_request"),
     bug("assertion_good_twice", "server/it", "private_key_jwt::an_assertion_is_good_once"),
     bug("cross_site_form_taken", "server/it", "account_pages::a_form_from_another_site"),
     bug("cookie_for_scripts", "server/lib", "cookies::tests::a_cookie_is_for_this_host"),

@@ -100,7 +100,7 @@ fn read(parts: &Parts, app: &App, now: Timestamp) -> Result<Option<Proof>, OAuth
     let proof = Proof::parse(text).map_err(|error| refusal(&error))?;
     // The URL as clients know it, never as the request tells it.
     let url = format!("{}{}", app.config.issuer, parts.uri.path());
-    munjigi_core::planted!("url_of_the_host_header", return Ok(Some(proof)));
+    munjigi_core::planted!("proof_of_any_request", return Ok(Some(proof)));
     let request = Request { method: parts.method.as_str(), url: &url, access_token: None };
     proof.check(&request, now.as_seconds()).map_err(|error| refusal(&error))?;
     let snapshot = app.snapshot();
