@@ -426,6 +426,7 @@ async fn a_trail_that_another_key_began_is_not_gone_on_with() {
         term: 1,
         holder: [1; 16],
         held_until: long_ago,
+        rotation_asked_at: None,
     };
     let written = app.app.store.write(move |tx| {
         let begun = audit_log::begin(tx, &log)?;
