@@ -41,6 +41,8 @@ pub struct Caller {
     client: Client,
     issuer: String,
     client_id: String,
+    /// Whether a server that has no database is as good as gone.
+    goes_at_503: bool,
 }
 
 impl Caller {
@@ -48,12 +50,22 @@ impl Caller {
     pub fn new(issuer: &str, client_id: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
         let client = client.timeout(Duration::from_secs(20)).build().unwrap();
-        Self { client, issuer: issuer.to_owned(), client_id: client_id.to_owned() }
+        let (issuer, client_id) = (issuer.to_owned(), client_id.to_owned());
+        Self { client, issuer, client_id, goes_at_503: false }
     }
 
-    async fn send(request: RequestBuilder) -> Result<Heard, Gone> {
+    /// The same, for whom a server that has no database is as good as gone.
+    pub fn that_goes_at_503(self) -> Self {
+        Self { goes_at_503: true, ..self }
+    }
+
+    /// Sends a request of any kind.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Heard, Gone> {
         let answer = request.send().await.map_err(|_| Gone)?;
         let status = answer.status().as_u16();
+        if status == 503 && self.goes_at_503 {
+            return Err(Gone);
+        }
         let headers = answer.headers().clone();
         let text = |name| headers.get_all(name).into_iter().filter_map(|it| it.to_str().ok());
         let location = text("location").next().unwrap_or_default().to_owned();
@@ -69,7 +81,13 @@ impl Caller {
         let body = encode(&fields);
         let request = self.client.post(format!("{}{path}", self.issuer));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        Self::send(request.body(body)).await
+        self.send(request.body(body)).await
+    }
+
+    /// The keys of the issuer.
+    pub async fn keys(&self) -> Result<Heard, Gone> {
+        let request = self.client.get(format!("{}/.well-known/jwks.json", self.issuer));
+        Self::send(request).await
     }
 
     /// Waits until the server has its RSA key, which a new one makes in the background.
@@ -77,7 +95,7 @@ impl Caller {
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             let request = self.client.get(format!("{}/.well-known/jwks.json", self.issuer));
-            let heard = Self::send(request).await.expect("the server is there");
+            let heard = self.send(request).await.expect("the server is there");
             if heard.body.to_string().contains("\"RSA\"") {
                 return;
             }
@@ -117,13 +135,13 @@ impl Caller {
     /// The caller's own profile.
     pub async fn me(&self, token: &str) -> Result<Heard, Gone> {
         let request = self.client.get(format!("{}/api/v1/users/me", self.issuer));
-        Self::send(request.bearer_auth(token)).await
+        self.send(request.bearer_auth(token)).await
     }
 
     /// Changes the caller's name.
     pub async fn rename(&self, token: &str, name: &str) -> Result<Heard, Gone> {
         let request = self.client.patch(format!("{}/api/v1/users/me", self.issuer));
-        Self::send(request.bearer_auth(token).json(&json!({"name": name}))).await
+        self.send(request.bearer_auth(token).json(&json!({"name": name}))).await
     }
 
     /// Signs in on the page; the cookies, if it was let in.
@@ -131,7 +149,7 @@ impl Caller {
         let body = encode(&[("username", email), ("password", password)]);
         let request = self.client.post(format!("{}/login", self.issuer));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let heard = Self::send(request.header("sec-fetch-site", "same-origin").body(body)).await?;
+        let heard = self.send(request.header("sec-fetch-site", "same-origin").body(body)).await?;
         Ok((heard.status == 303).then(|| heard.cookies.join("; ")))
     }
 
@@ -146,12 +164,63 @@ impl Caller {
             ("code_challenge", &base64url::encode(challenge)),
             ("code_challenge_method", "S256"),
         ]);
+        self.follow(cookies, &query).await
+    }
+
+    /// Pushes the same request; its reference.
+    pub async fn push(&self) -> Result<String, Gone> {
+        let challenge = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
+        let fields = [
+            ("redirect_uri", CALLBACK),
+            ("response_type", "code"),
+            ("scope", "openid profile offline_access"),
+            ("code_challenge", &base64url::encode(challenge)),
+            ("code_challenge_method", "S256"),
+        ];
+        let heard = self.form("/oauth2/par", &fields).await?;
+        assert_eq!(heard.status, 201, "{heard:?}");
+        Ok(heard.text("request_uri"))
+    }
+
+    /// Asks for a code by a reference with these cookies: the code, if one came.
+    pub async fn refer(&self, cookies: &str, reference: &str) -> Result<Option<String>, Gone> {
+        let query = encode(&[("client_id", self.client_id.as_str()), ("request_uri", reference)]);
+        self.follow(cookies, &query).await
+    }
+
+    /// Posts a form of any kind.
+    pub async fn post(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Result<Heard, Gone> {
+        let request = self.client.post(format!("{}{path}", self.issuer)).body(encode(fields));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let with =
+            |request: RequestBuilder, (name, value): &(&str, &str)| request.header(*name, *value);
+        self.send(headers.iter().fold(request, with)).await
+    }
+
+    /// Sends JSON with a token.
+    pub async fn json(
+        &self,
+        (path, method): (&str, &str),
+        token: &str,
+        body: &Value,
+    ) -> Result<Heard, Gone> {
+        let method = method.parse().unwrap();
+        let request = self.client.request(method, format!("{}{path}", self.issuer));
+        self.send(request.bearer_auth(token).json(body)).await
+    }
+
+    async fn follow(&self, cookies: &str, query: &str) -> Result<Option<String>, Gone> {
         let mut next = format!("/oauth2/authorize?{query}");
         let mut cookies = cookies.to_owned();
         // The first step marks the browser and leads back to itself.
         for _ in 0..3 {
             let request = self.client.get(format!("{}{next}", self.issuer));
-            let heard = Self::send(request.header("cookie", &cookies)).await?;
+            let heard = self.send(request.header("cookie", &cookies)).await?;
             for cookie in &heard.cookies {
                 cookies = format!("{cookies}; {cookie}");
             }

@@ -1,5 +1,5 @@
-//! The long campaigns, by command: `crash` and `contention`; the tests run a slice of each. The
-//! server's own program is looked for beside this one.
+//! The long campaigns, by command; the tests run a slice of each. The server's own program is
+//! looked for beside this one.
 //!
 //! ```console
 //! $ cargo build --release -p munjigi -p munjigi-e2e
@@ -14,65 +14,168 @@
     reason = "a harness of tests: whatever is not as it should be ends the program"
 )]
 
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use munjigi_e2e::Dev;
 use munjigi_e2e::contention::Contention;
 use munjigi_e2e::crash::Campaign;
+use munjigi_e2e::failover::{self, Standby};
+use munjigi_e2e::nodes;
 use munjigi_e2e::production::Production;
+use munjigi_e2e::storm::Storm;
+use munjigi_e2e::timings::{Compared, Street};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Database;
 
-const USAGE: &str = "usage: munjigi-e2e crash [--cycles N] [--seed N] [--postgres]
-       munjigi-e2e contention [--presentations N] [--nodes N] [--postgres]";
+/// The long campaigns of Munjigi's tests.
+#[derive(Debug, Parser)]
+#[command(name = "munjigi-e2e", arg_required_else_help = true)]
+struct Words {
+    #[command(subcommand)]
+    campaign: What,
+}
 
-/// The words of the command line.
-struct Words(Vec<String>);
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Kill the server at random moments under load, and hold it to what it acknowledged
+    Crash {
+        /// How often it is killed
+        #[arg(long, default_value_t = 3_000)]
+        cycles: u32,
+        /// Where the random choices begin
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show things that are good once by 32 callers at once
+    Contention {
+        /// How many presentations
+        #[arg(long, default_value_t = 1_000_000)]
+        presentations: u32,
+        /// Over how many nodes
+        #[arg(long, default_value_t = 1)]
+        nodes: u32,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Time answers about accounts of every kind, in turns, and look for a difference (LG-02)
+    Timings {
+        /// How many answers of each kind
+        #[arg(long, default_value_t = 400)]
+        samples: usize,
+    },
+    /// Blow a storm of sign-ins at the server, in open loop (DS-03)
+    Storm {
+        /// Sign-ins a second
+        #[arg(long, default_value_t = 500)]
+        rate: u32,
+        /// For so many seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Kill the primary of a PostgreSQL pair under load, and promote its standby
+    Failover {
+        /// How often
+        #[arg(long, default_value_t = 40)]
+        kills: u32,
+        /// Where the random choices begin
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Replace a node of an older version by one of this version under load, on PostgreSQL
+    Upgrade {
+        /// The program of the older version
+        #[arg(long, value_name = "PATH")]
+        old: PathBuf,
+        /// How many seconds each phase lasts
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+}
 
-impl Words {
-    fn has(&self, word: &str) -> bool {
-        self.0.iter().any(|other| other == word)
+#[derive(Debug, Args)]
+struct Place {
+    /// On PostgreSQL instead of SQLite
+    #[arg(long)]
+    postgres: bool,
+}
+
+impl Place {
+    async fn server(&self) -> Production {
+        match self.postgres {
+            false => Production::on_sqlite(),
+            true => Production::on_postgres(&postgres().await),
+        }
     }
+}
 
-    fn number(&self, name: &str, usual: u32) -> u32 {
-        let place = self.0.iter().position(|word| word == name);
-        let text = place.and_then(|place| self.0.get(place + 1));
-        text.map_or(usual, |text| text.parse().expect(USAGE))
-    }
+async fn postgres() -> String {
+    let database = Database::postgres().await.expect("PostgreSQL is installed");
+    let DatabaseUrl::Postgres(url) = database.url() else { panic!("not PostgreSQL") };
+    url.clone()
 }
 
 #[tokio::main]
 async fn main() {
-    let words = Words(std::env::args().skip(1).collect());
-    let server = match words.has("--postgres") {
-        false => Production::on_sqlite(),
-        true => {
-            let database = Database::postgres().await.expect("PostgreSQL is installed");
-            let DatabaseUrl::Postgres(url) = database.url() else { panic!("not PostgreSQL") };
-            Production::on_postgres(url)
+    match Words::parse().campaign {
+        What::Crash { cycles, seed, place } => {
+            let campaign = Campaign { cycles, seed, sabotage: None };
+            let report = campaign.run(place.server().await).await;
+            told(&report, report.violations.len());
         }
-    };
-    let violations = match words.0.first().map(String::as_str) {
-        Some("crash") => crash(&words, server).await,
-        Some("contention") => contend(&words, server).await,
-        _ => panic!("{USAGE}"),
-    };
-    assert_eq!(violations, 0, "violations");
-}
-
-async fn crash(words: &Words, server: Production) -> usize {
-    let (cycles, seed) = (words.number("--cycles", 3_000), words.number("--seed", 1));
-    let report = Campaign { cycles, seed: seed.into(), sabotage: None }.run(server).await;
-    println!("{report:#?}");
-    report.violations.len()
-}
-
-async fn contend(words: &Words, server: Production) -> usize {
-    let things = words.number("--presentations", 1_000_000) / 32;
-    let parts = things.div_ceil(10);
-    let contention = Contention { codes: 5 * parts, refreshes: 4 * parts, revocations: parts };
-    let mut nodes = vec![server];
-    for _ in 1..words.number("--nodes", 1) {
-        nodes.push(nodes[0].another_node());
+        What::Contention { presentations, nodes, place } => {
+            let mut servers = vec![place.server().await];
+            for _ in 1..nodes {
+                servers.push(servers[0].another_node());
+            }
+            let tally = Contention::of(presentations).run(&mut servers).await;
+            told(&tally, tally.violations.len());
+        }
+        What::Timings { samples } => timings(samples).await,
+        What::Storm { rate, seconds, place } => {
+            let weather = Storm { rate, seconds }.blow(place.server().await).await;
+            told(&weather, weather.violations.len());
+        }
+        What::Failover { kills, seed } => {
+            let report = failover::run(kills, seed, Standby::Synchronous).await;
+            let report = report.expect("PostgreSQL is installed");
+            told(&report, report.violations.len());
+        }
+        What::Upgrade { old, seconds } => {
+            let seen = nodes::upgrade(&postgres().await, &old, Duration::from_secs(seconds)).await;
+            told(&seen, usize::try_from(seen.failed).unwrap());
+        }
     }
-    let tally = contention.run(&mut nodes).await;
-    println!("{tally:#?}");
-    tally.violations.len()
+}
+
+async fn timings(samples: usize) {
+    let dev = Dev::start();
+    let street = Street::new(&dev, samples).await;
+    let planted = street.planted().await;
+    assert!(!planted.is_alike(), "the statistic sees nothing: {planted:?}");
+    let mut compared = street.sign_ins().await;
+    compared.push(street.sign_ups().await);
+    compared.push(street.recoveries().await);
+    compared.push(street.throttled().await);
+    for Compared { asked, kinds: [one, other], medians: [first, second], difference, p, .. } in
+        &compared
+    {
+        println!(
+            "{asked}: {one} {first:.3} ms, {other} {second:.3} ms: {:.2} %, p {p:.3}",
+            difference * 100.0
+        );
+    }
+    let apart: Vec<_> = compared.iter().filter(|it| !it.is_alike()).collect();
+    told(&apart, apart.len());
+}
+
+fn told(report: &impl Debug, violations: usize) {
+    println!("{report:#?}");
+    assert_eq!(violations, 0, "violations");
 }

@@ -18,6 +18,8 @@ pub struct Production {
     pub database: String,
     directory: tempfile::TempDir,
     child: Option<Child>,
+    /// The program that it runs.
+    program: PathBuf,
 }
 
 impl Production {
@@ -31,6 +33,12 @@ impl Production {
     /// A server that is not started yet, on a database of PostgreSQL.
     pub fn on_postgres(url: &str) -> Self {
         Self::in_directory(tempfile::tempdir().unwrap(), url.to_owned())
+    }
+
+    /// The same with another program, such as that of an older version.
+    pub fn of(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.program);
+        self
     }
 
     fn in_directory(directory: tempfile::TempDir, database: String) -> Self {
@@ -62,7 +70,8 @@ impl Production {
         );
         std::fs::write(directory.path().join("munjigi.toml"), text).unwrap();
         let base = format!("http://127.0.0.1:{port}");
-        Self { issuer, base, database, directory, child: None }
+        let program = built("munjigi");
+        Self { issuer, base, database, directory, child: None, program }
     }
 
     /// Where the file of SQLite is.
@@ -72,21 +81,30 @@ impl Production {
 
     /// The command line on the same database, with what it reads; its JSON.
     pub fn cli(&self, arguments: &[&str], input: &str) -> Value {
+        let told = self.ask(arguments, input);
+        told.unwrap_or_else(|| panic!("{arguments:?}"))
+    }
+
+    /// The same without anything to read; nothing if it fails.
+    pub fn cli_or_not(&self, arguments: &[&str]) -> Option<Value> {
+        self.ask(arguments, "")
+    }
+
+    fn ask(&self, arguments: &[&str], input: &str) -> Option<Value> {
         use std::io::Write;
 
-        let mut command = Command::new(built("munjigi"));
+        let mut command = Command::new(&self.program);
         command.args(arguments).args(["--output", "json", "--config"]).arg(self.config());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{arguments:?}");
-        serde_json::from_slice(&output.stdout).unwrap()
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// Starts it, and waits until it takes connections.
     pub fn start(&mut self) {
-        let mut serve = Command::new(built("munjigi"));
+        let mut serve = Command::new(&self.program);
         serve.arg("serve").arg("--config").arg(self.config());
         serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.child = Some(serve.spawn().unwrap());
@@ -96,6 +114,19 @@ impl Production {
             assert!(Instant::now() < until, "the server does not get ready");
             std::thread::sleep(Duration::from_millis(3));
         }
+    }
+
+    /// How much memory it holds, in KiB.
+    pub fn memory(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it is started").id()
     }
 
     /// Ends it as `kill -9` does: it is told nothing, and finishes nothing.

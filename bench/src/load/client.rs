@@ -1,7 +1,7 @@
 //! A closed-loop HTTP/1.1 client: every connection is kept, sends its next request when the last
 //! answer is there, and counts nothing that is not 200.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use munjigi_server::demo::PLANNER_AUDIENCE;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::clock;
@@ -70,7 +70,8 @@ impl Caller {
         }
     }
 
-    fn answered(&mut self, connection: &Connection) {
+    /// Takes what the next request needs out of the answer.
+    pub fn answered(&mut self, connection: &Connection) {
         match self {
             Self::Refresh { token, .. } => {
                 let answer: Value = serde_json::from_slice(connection.body()).unwrap();
@@ -165,7 +166,8 @@ fn form(path: &str, credentials: Option<&str>, body: &str) -> String {
     post(path, "application/x-www-form-urlencoded", &credentials.unwrap_or_default(), body)
 }
 
-fn post(path: &str, content_type: &str, headers: &str, body: &str) -> String {
+/// A POST with these further headers.
+pub fn post(path: &str, content_type: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost:8000\r\ncontent-type: {content_type}\r\n\
@@ -263,6 +265,15 @@ impl Connection {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: Vec::with_capacity(16 * 1_024), body_at: 0 }
+    }
+
+    /// The same from an address of one's own.
+    pub async fn open_from(address: SocketAddr, from: Ipv4Addr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::with_capacity(1_024), body_at: 0 }
     }
 
     /// Sends a request; the status and the body of the answer.

@@ -13,6 +13,7 @@ mod revocation;
 mod rows;
 mod sign_in;
 mod start;
+mod storm;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use self::measure::{Cores, Measure};
 use crate::Arguments;
 use crate::child::stay_on_core;
 
-const EVERY_RUN: [&str; 13] = [
+const EVERY_RUN: [&str; 14] = [
     "http",
     "client-credentials",
     "introspection",
@@ -37,6 +38,7 @@ const EVERY_RUN: [&str; 13] = [
     "flow",
     "sign-in",
     "isolation",
+    "storm",
     "memory",
     "start",
     "size",
@@ -109,7 +111,7 @@ fn run_scenario(
     many: Many,
 ) -> Vec<Figure> {
     let is_apart = measure.cores == Cores::Apart && !UNPINNED.contains(&name);
-    let runtime = if is_apart || name == "isolation" {
+    let runtime = if is_apart || ["isolation", "storm"].contains(&name) {
         stay_on_core(1);
         Builder::new_current_thread().enable_all().build().unwrap()
     } else {
@@ -124,6 +126,7 @@ fn run_scenario(
             "refresh" => http::refresh(measure, Place::sqlite()).await,
             "flow" => flow::run(measure, Place::sqlite()).await,
             "isolation" => isolation::run().await,
+            "storm" => storm::run().await,
             "sign-in" => sign_in::rate(measure, Place::sqlite()).await,
             "memory" => sign_in::waiting().await,
             "start" => start::run(&program()).await,

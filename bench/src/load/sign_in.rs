@@ -13,7 +13,8 @@ use crate::load::figure::{Figure, Goal};
 use crate::load::measure::Measure;
 use crate::statistics::{Spread, median, quartiles};
 
-const PEOPLE: u64 = 4_000;
+/// How many people there are.
+pub const PEOPLE: u64 = 4_000;
 const WINDOW: Duration = Duration::from_secs(3);
 const CONNECTIONS: usize = 16;
 

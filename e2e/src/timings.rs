@@ -1,0 +1,236 @@
+//! LG-02 of the attack kit, against the real program: whether the time of an answer tells what an
+//! account is. Requests about each kind of account take turns, so that whatever else the machine
+//! does falls on all of them alike.
+
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, RequestBuilder, redirect};
+use serde_json::{Value, json};
+
+use crate::Dev;
+use crate::statistics::{mann_whitney, median};
+
+const PASSWORD: &str = "correct-horse-battery-staple";
+const WRONG: &str = "another-horse-battery-staple";
+/// How often one account is guessed at: from the sixth wrong guess on it would be put off.
+const GUESSES: usize = 4;
+
+/// What two kinds of accounts have in common, or have not.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// What was asked.
+    pub asked: &'static str,
+    /// Of which two kinds of accounts.
+    pub kinds: [&'static str; 2],
+    /// The medians, in ms.
+    pub medians: [f64; 2],
+    /// How far the second is from the first, as a share of it.
+    pub difference: f64,
+    /// How likely they are so far apart by chance.
+    pub p: f64,
+    /// How many answers of each.
+    pub samples: usize,
+}
+
+impl Compared {
+    fn new(asked: &'static str, one: &Kind, other: &Kind) -> Self {
+        let medians = [median(&one.took), median(&other.took)];
+        Self {
+            asked,
+            kinds: [one.name, other.name],
+            medians,
+            difference: (medians[1] - medians[0]).abs() / medians[0],
+            p: mann_whitney(&one.took, &other.took),
+            samples: one.took.len(),
+        }
+    }
+
+    /// No significant difference, and none above three in a hundred.
+    pub fn is_alike(&self) -> bool {
+        self.p > 0.01 && self.difference < 0.03
+    }
+}
+
+/// Answers about one kind of account.
+struct Kind {
+    name: &'static str,
+    status: u16,
+    took: Vec<f64>,
+}
+
+impl Kind {
+    fn new(name: &'static str, status: u16) -> Self {
+        Self { name, status, took: Vec::new() }
+    }
+}
+
+/// A server, and accounts of every kind.
+pub struct Street<'d> {
+    dev: &'d Dev,
+    client: Client,
+    accounts: usize,
+    samples: usize,
+}
+
+impl<'d> Street<'d> {
+    /// Makes as many accounts as so many answers of each kind need.
+    pub async fn new(dev: &'d Dev, samples: usize) -> Self {
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
+        let accounts = samples.div_ceil(GUESSES);
+        let street = Self { dev, client, accounts, samples };
+        let admin = street.administrator().await;
+        for number in 0..accounts {
+            for kind in ["known", "disabled", "reader"] {
+                let body = json!({"email": email(kind, number), "password": PASSWORD});
+                let made = street.post("/api/v1/users/signup", &body).send().await.unwrap();
+                let made: Value = made.json().await.unwrap();
+                if kind == "disabled" {
+                    let id = made["id"].as_str().unwrap();
+                    let path = format!("/api/v1/admin/users/{id}/disable");
+                    let disabled = street.post(&path, &json!({})).bearer_auth(&admin).send().await;
+                    assert_eq!(disabled.unwrap().status(), 204);
+                }
+            }
+        }
+        street
+    }
+
+    async fn administrator(&self) -> String {
+        let users = self.dev.there["users"].as_array().unwrap();
+        let is_admin = |user: &&Value| user["roles"].to_string().contains("\"admin\"");
+        let admin = users.iter().find(is_admin).unwrap();
+        let body = json!({"email": admin["email"], "password": admin["password"]});
+        let tokens = self.post("/api/v1/users/signin", &body).send().await.unwrap();
+        let tokens: Value = tokens.json().await.unwrap();
+        tokens["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.client.post(format!("{}{path}", self.dev.issuer)).json(body)
+    }
+
+    fn page(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields);
+        let request = self.client.post(format!("{}{path}", self.dev.issuer));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.header("sec-fetch-site", "same-origin").body({ body }.finish())
+    }
+
+    fn guess(&self, email: &str, password: &str) -> RequestBuilder {
+        self.post("/api/v1/users/signin", &json!({"email": email, "password": password}))
+    }
+
+    /// Asks about each kind in turn, beginning with another one each time.
+    async fn take_turns(
+        &self,
+        kinds: &mut [Kind],
+        ask: impl Fn(&'static str, usize) -> RequestBuilder,
+    ) {
+        for number in 0..self.samples {
+            for turn in 0..kinds.len() {
+                let place = (number + turn) % kinds.len();
+                let kind = &mut kinds[place];
+                let request = ask(kind.name, number);
+                let began = Instant::now();
+                let answer = request.send().await.unwrap();
+                let status = answer.status().as_u16();
+                answer.bytes().await.unwrap();
+                kind.took.push(began.elapsed().as_secs_f64() * 1e3);
+                assert_eq!(status, kind.status, "{}", kind.name);
+            }
+        }
+    }
+
+    /// Sign-ins that are refused, whatever the reason.
+    pub async fn sign_ins(&self) -> Vec<Compared> {
+        let names = ["wrong password", "no account", "disabled"];
+        let mut kinds = names.map(|name| Kind::new(name, 401));
+        let ask = |kind: &'static str, number: usize| {
+            let place = number % self.accounts;
+            match kind {
+                "wrong password" => self.guess(&email("known", place), WRONG),
+                "no account" => self.guess(&email("nobody", number), WRONG),
+                // With the right password: nothing but the state of the account refuses it.
+                _ => self.guess(&email("disabled", place), PASSWORD),
+            }
+        };
+        self.take_turns(&mut kinds, ask).await;
+        let [wrong, nobody, disabled] = &kinds;
+        vec![Compared::new("sign-in", wrong, nobody), Compared::new("sign-in", wrong, disabled)]
+    }
+
+    /// Sign-ins that are put off: of an account, and of none.
+    pub async fn throttled(&self) -> Compared {
+        let (known, nobody) = (email("reader", 0), email("nobody", usize::MAX));
+        for name in [&known, &nobody] {
+            self.put_off(name).await;
+        }
+        let mut kinds = ["account", "no account"].map(|name| Kind::new(name, 429));
+        let ask = |kind: &'static str, _: usize| {
+            self.guess(if kind == "account" { &known } else { &nobody }, WRONG)
+        };
+        self.take_turns(&mut kinds, ask).await;
+        Compared::new("sign-in that is put off", &kinds[0], &kinds[1])
+    }
+
+    /// Guesses until there is a pause, long enough for what follows.
+    async fn put_off(&self, name: &str) {
+        for _ in 0..40 {
+            let answer = self.guess(name, WRONG).send().await.unwrap();
+            let wait = answer.headers().get("retry-after").cloned();
+            let wait: u32 = wait.map_or(0, |it| it.to_str().unwrap().parse().unwrap());
+            if wait > 60 {
+                return;
+            }
+            let by = json!({"advance_seconds": wait});
+            self.post("/dev/clock", &by).send().await.unwrap();
+        }
+        panic!("{name} is never put off for long");
+    }
+
+    /// Sign-ups with an address that is free, and with one that is not.
+    pub async fn sign_ups(&self) -> Compared {
+        let mut kinds = ["free address", "taken address"].map(|name| Kind::new(name, 200));
+        let ask = |kind: &'static str, number: usize| {
+            let email = match kind {
+                "free address" => email("fresh", number),
+                _ => email("known", number % self.accounts),
+            };
+            self.page("/signup", &[("email", &email), ("password", PASSWORD)])
+        };
+        self.take_turns(&mut kinds, ask).await;
+        Compared::new("sign-up", &kinds[0], &kinds[1])
+    }
+
+    /// Links for a new password.
+    pub async fn recoveries(&self) -> Compared {
+        let mut kinds = ["account", "no account"].map(|name| Kind::new(name, 200));
+        let ask = |kind: &'static str, number: usize| {
+            let email = match kind {
+                "account" => email("reader", number % self.accounts),
+                _ => email("stranger", number % self.accounts),
+            };
+            self.page("/recover", &[("email", &email)])
+        };
+        self.take_turns(&mut kinds, ask).await;
+        Compared::new("recovery", &kinds[0], &kinds[1])
+    }
+
+    /// What has to be noticed: a refusal that costs no hash beside one that does.
+    pub async fn planted(&self) -> Compared {
+        let put_off = email("nobody", usize::MAX - 1);
+        self.put_off(&put_off).await;
+        let mut kinds = [Kind::new("wrong password", 401), Kind::new("without a hash", 429)];
+        let ask = |kind: &'static str, number: usize| match kind {
+            "wrong password" => self.guess(&email("no-one", number), WRONG),
+            _ => self.guess(&put_off, WRONG),
+        };
+        self.take_turns(&mut kinds, ask).await;
+        Compared::new("planted", &kinds[0], &kinds[1])
+    }
+}
+
+fn email(kind: &str, number: usize) -> String {
+    format!("{kind}{number}@timings.example")
+}
