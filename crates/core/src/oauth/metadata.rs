@@ -2,7 +2,7 @@
 //! and those of the logout and DPoP specifications), as values that are checked when they are read.
 //! It must not fetch what an address here names.
 
-use munjigi_token::{Algorithm, Jwks, KeySet};
+use munjigi_token::{Algorithm, Jwks, KeySet, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -162,6 +162,14 @@ impl Metadata {
     /// Reads what a registration or a document says. Members that are not known are ignored
     /// (RFC 7591 §2), and `null` says that there is none (RFC 7592 §2.2).
     pub fn parse(members: &Map<String, Value>) -> Result<Self, BadMember> {
+        let mut members = members.clone();
+        let registered = members.get("token_endpoint_auth_signing_alg");
+        // RFC 7517 §4.4: a key need not say what it is for; then the client's registration does.
+        if registered.is_some_and(|it| it == Algorithm::Ps256.as_str())
+            && let Some(jwks) = members.get_mut("jwks")
+        {
+            say_ps256(jwks);
+        }
         let mut known = Map::new();
         for (name, _) in MEMBERS {
             let Some(value) = members.get(*name).filter(|value| !value.is_null()) else { continue };
@@ -280,6 +288,33 @@ impl ClientKeys {
     pub fn key_set(&self) -> KeySet {
         KeySet::from_jwks(&self.0)
     }
+
+    /// The keys of a document that a client publishes. Who may use which algorithm is registered
+    /// with the client, so an RSA key that does not say is found for either padding.
+    pub fn published(document: &Value) -> Option<KeySet> {
+        let keys = Self::parse(document)?;
+        let mut said = document.clone();
+        if !say_ps256(&mut said) {
+            return Some(keys.key_set());
+        }
+        let silent =
+            Self::parse(&said)?.0.keys.into_iter().filter(|key| !keys.0.keys.contains(key));
+        let all = keys.0.keys.iter().cloned().chain(silent);
+        Some(KeySet::from_keys(all.filter_map(|key| VerifyingKey::from_jwk(&key).ok())))
+    }
+}
+
+/// Lets the RSA keys of a document that do not name an algorithm say PS256; whether there were any.
+fn say_ps256(document: &mut Value) -> bool {
+    let mut any = false;
+    let keys = document.get_mut("keys").and_then(Value::as_array_mut);
+    for key in keys.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if key.get("kty").is_some_and(|kty| kty == "RSA") && !key.contains_key("alg") {
+            key.insert("alg".to_owned(), Algorithm::Ps256.as_str().into());
+            any = true;
+        }
+    }
+    any
 }
 
 impl<'de> Deserialize<'de> for ClientKeys {

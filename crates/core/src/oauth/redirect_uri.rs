@@ -26,6 +26,11 @@ pub enum RedirectUriError {
     /// `http` to another host than this one, or a scheme that a browser runs as a script.
     #[error("a redirect URI uses https, http on loopback, or an application's own scheme")]
     Scheme,
+    /// RFC 8252 §7.1: a private-use scheme of one word, which any application may claim.
+    #[error(
+        "an application's own scheme is its domain backwards, with a period: com.example.app:/cb"
+    )]
+    PrivateScheme,
 }
 
 impl RedirectUri {
@@ -48,7 +53,8 @@ impl RedirectUri {
             // RFC 8252 §7.1: a private-use scheme is a reversed domain name, so it has a period;
             // `javascript`, `data`, `vbscript` and `file` have none.
             scheme if scheme.contains('.') => Ok(()),
-            _ => Err(RedirectUriError::Scheme),
+            "http" | "javascript" | "data" | "vbscript" | "file" => Err(RedirectUriError::Scheme),
+            _ => Err(RedirectUriError::PrivateScheme),
         }?;
         Ok(Self(text.to_owned()))
     }
@@ -127,12 +133,15 @@ mod tests {
     /// RU-05 of the attack kit.
     #[test]
     fn dangerous_schemes_fragments_and_user_info_are_refused() {
-        use RedirectUriError::{Fragment, Malformed, Scheme, UserInfo};
+        use RedirectUriError::{Fragment, Malformed, PrivateScheme, Scheme, UserInfo};
         for (bad, why) in [
             ("http://app.test/cb", Scheme),
             ("JaVaScRiPt:alert(1)", Scheme),
             ("data:text/html,x", Scheme),
             ("vbscript:x", Scheme),
+            ("file:///etc/passwd", Scheme),
+            ("myapp:/cb", PrivateScheme),
+            ("myapp://cb", PrivateScheme),
             ("https://app.test/cb#f", Fragment),
             ("https://app.test/cb#", Fragment),
             ("https://a@app.test/cb", UserInfo),

@@ -222,6 +222,24 @@ async fn an_assertion_is_signed_by_the_client_with_the_algorithm_that_it_registe
     robot.ask(&good).await.expect(200);
 }
 
+/// RFC 7517 §4.4: `alg` of a key is optional; what the client registered says what it is for.
+#[tokio::test]
+async fn a_key_that_does_not_name_its_algorithm_is_for_the_one_that_the_client_registered() {
+    let app = TestApp::start().await;
+    for algorithm in [Algorithm::Ps256, Algorithm::Rs256] {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let mut jwks = jwks_of(&[&key]);
+        jwks["keys"][0].as_object_mut().unwrap().remove("alg");
+        let id = if algorithm == Algorithm::Ps256 { "silent-ps" } else { "silent-rs" };
+        let only = json!({"jwks": jwks, "token_endpoint_auth_signing_alg": algorithm.as_str()});
+        register(&app, id, only).await.expect(201);
+        let robot = Robot { app: app.clone(), key, id, made: AtomicUsize::new(0) };
+        robot.ask(&robot.assertion(|_| ())).await.expect(200);
+        let other = SigningKey::generate(algorithm).unwrap();
+        robot.refused(&other.sign("JWT", &robot.claims()).unwrap(), "another key").await;
+    }
+}
+
 /// JW-11 of the attack kit: a bad signature beside a good secret; RFC 6749 §2.3.
 #[tokio::test]
 async fn a_client_proves_itself_in_one_way() {
