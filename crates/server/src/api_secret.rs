@@ -4,14 +4,17 @@
 //! the secret. It is never published.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
 use munjigi_store::api_secrets::StoredSecret;
-use munjigi_token::{Algorithm, KeySet, SigningKey, base64url};
+use munjigi_token::{Algorithm, KeySet, SigningKey, Unverified, base64url};
 use munjigi_verify::{Dpop, Principal, Verifier};
 
+use crate::app::App;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::keys::KeyError;
@@ -26,6 +29,7 @@ struct Shared {
     signing: SigningKey,
     verifier: Verifier,
     audience: Audience,
+    created_at: Timestamp,
     activates_at: Timestamp,
     expires_at: Option<Timestamp>,
 }
@@ -65,12 +69,20 @@ fn kid() -> Result<String, NoRandomness> {
     Ok(format!("hs-{}", base64url::encode(random::bytes::<12>()?)))
 }
 
-/// The secret among these that signs at `now`.
-pub(crate) fn active(secrets: &[StoredSecret], now: Timestamp) -> Option<&StoredSecret> {
-    secrets
-        .iter()
-        .filter(|it| it.activates_at <= now && it.expires_at.is_none_or(|at| at > now))
-        .max_by_key(|it| it.created_at)
+/// The secret among these of one API that signs at `now`.
+pub(crate) fn active<'s>(
+    of_api: impl Iterator<Item = &'s StoredSecret>,
+    now: Timestamp,
+) -> Option<&'s StoredSecret> {
+    let ready =
+        of_api.filter(|it| it.activates_at <= now && it.expires_at.is_none_or(|at| at > now));
+    ready.max_by_key(|it| (it.activates_at, it.created_at))
+}
+
+/// When a secret begins to sign, or is over.
+pub(crate) fn changes_at(secrets: &[StoredSecret], now: Timestamp) -> Option<Timestamp> {
+    let times = secrets.iter().flat_map(|it| [Some(it.activates_at), it.expires_at]);
+    times.flatten().filter(|at| *at > now).min()
 }
 
 impl ApiSecrets {
@@ -97,13 +109,13 @@ impl ApiSecrets {
     pub fn signer(&self, audience: &str, now: Timestamp) -> Option<&SigningKey> {
         let of_api = self.0.values().filter(|it| it.audience == audience);
         let ready = of_api.filter(|it| it.activates_at <= now && it.is_live(now));
-        ready.max_by_key(|it| it.activates_at).map(|it| &it.signing)
+        ready.max_by_key(|it| (it.activates_at, it.created_at)).map(|it| &it.signing)
     }
 
-    /// What a token of an API's secret says, and the API, if it holds: the token is for that API
-    /// alone. Whether it was revoked is not known here.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Option<std::sync::Arc<Principal>> {
-        let unverified = munjigi_token::Unverified::parse(token).ok()?;
+    /// What a token of an API's secret says, if it holds: it is for that API alone. Whether it was
+    /// revoked is not known here.
+    fn verify(&self, token: &str, now: Timestamp) -> Option<Arc<Principal>> {
+        let unverified = Unverified::parse(token).ok()?;
         if unverified.header().alg != Algorithm::Hs256 {
             return None;
         }
@@ -112,11 +124,18 @@ impl ApiSecrets {
         let is_its_own = principal.claims().aud == [shared.audience.as_str()];
         (is_its_own && shared.is_live(now)).then_some(principal)
     }
+}
 
-    /// When a secret begins to sign, or is over.
-    pub fn changes_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let times = self.0.values().flat_map(|it| [Some(it.activates_at), it.expires_at]);
-        times.flatten().filter(|at| *at > now).min()
+impl App {
+    /// What an access token of this server says, whichever API it is for: for those who ask about
+    /// tokens, and no way in for one of these.
+    pub(crate) fn told_by(&self, token: &str) -> Option<Arc<Principal>> {
+        if let Ok(principal) = self.introspector.danger_verify_without_proof(token) {
+            return Some(principal);
+        }
+        let principal = self.snapshot().api_secrets.verify(token, self.clock.now())?;
+        let is_dead = self.introspector.revocations().killer_of(&principal).is_some();
+        (!is_dead).then_some(principal)
     }
 }
 
@@ -126,7 +145,7 @@ impl Shared {
         kek: &EncryptionKey,
         (issuer, clock): (&str, &Clock),
     ) -> Result<Self, Failure> {
-        let StoredSecret { kid, audience, sealed, activates_at, expires_at, .. } = stored;
+        let StoredSecret { kid, audience, sealed, .. } = stored;
         let secret = kek.open(&place(audience, kid), sealed).map_err(KeyError::from)?;
         let verifier = Verifier::with_keys(issuer, audience, KeySet::default())
             .danger_hs256_shared_secret(kid, &secret)
@@ -134,15 +153,16 @@ impl Shared {
             .clock(clock.of_verifier())
             .dpop(Dpop::Allowed)
             .public_url(issuer)
-            .leeway(std::time::Duration::from_secs(1))
+            .leeway(Duration::from_secs(1))
             .token_cache(0)
             .build();
         Ok(Self {
             signing: SigningKey::hs256_shared_secret(kid, &secret)?,
             verifier: verifier.map_err(|_| Failure::Damaged("issuer"))?,
             audience: audience.clone(),
-            activates_at: *activates_at,
-            expires_at: *expires_at,
+            created_at: stored.created_at,
+            activates_at: stored.activates_at,
+            expires_at: stored.expires_at,
         })
     }
 

@@ -12,6 +12,7 @@ use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
 use munjigi_core::oauth::grant::Grant;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::Timestamp;
+use munjigi_token::Algorithm;
 use munjigi_verify::RevocationKind;
 use serde::Serialize;
 use serde_json::Value;
@@ -274,7 +275,11 @@ fn sign(
     claims: &impl Serialize,
     now: Timestamp,
 ) -> Result<String, Failure> {
-    let key = snapshot.keys.signer(target.algorithm, now);
+    let key = match (target.algorithm, target.audiences.as_slice()) {
+        (Algorithm::Hs256, [audience]) => snapshot.api_secrets.signer(audience, now),
+        (Algorithm::Hs256, _) => None,
+        (algorithm, _) => snapshot.keys.signer(algorithm, now),
+    };
     let key = key.ok_or(Failure::NoKey(target.algorithm.as_str()))?;
     Ok(key.sign(ACCESS_TOKEN_TYP, claims)?)
 }

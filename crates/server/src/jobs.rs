@@ -7,8 +7,9 @@ use munjigi_core::audit::Kind;
 use munjigi_core::oauth::device::KEPT_TTL as KEEP_DEVICES;
 use munjigi_core::time::Span;
 use munjigi_store::{
-    Audit, Committed, StoreError, clients, codes, devices, keys, links, outbox as sending,
-    pushed_requests, registration_tokens, replays, revocations, sessions, throttles,
+    Audit, Committed, StoreError, api_secrets, clients, codes, devices, keys, links,
+    outbox as sending, pushed_requests, registration_tokens, replays, revocations, sessions,
+    throttles,
 };
 
 use crate::account_deletion;
@@ -75,6 +76,7 @@ async fn forget(app: &App) -> Result<(), Failure> {
         let forgotten = app.store.write(move |tx| {
             revocations::forget_expired(tx, now)?;
             clients::forget_expired_secrets(tx, now)?;
+            api_secrets::forget_expired(tx, now)?;
             let throttles = throttles::forget_expired(tx, now, AT_A_TIME)?;
             let sessions = sessions::forget_expired(tx, now.minus(KEEP_SESSIONS), AT_A_TIME)?;
             let sent = sending::forget_over(tx, now.minus(KEEP_SENT), AT_A_TIME)?;

@@ -262,8 +262,9 @@ impl App {
     /// Makes a withdrawal effective on this node.
     pub(crate) async fn obey_withdrawal(&self, withdrawn: &Withdrawn) -> Result<(), Failure> {
         if let Withdrawn::Now { revocation, .. } = withdrawn {
-            self.take_over(revocation);
+            // First the keys: nothing is signed with it that would be dead when it is announced.
             self.reload().await?;
+            self.take_over(revocation);
         }
         Ok(())
     }

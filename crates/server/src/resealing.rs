@@ -4,10 +4,11 @@
 //! key, and stay what they are.
 
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
-use munjigi_store::{Audit, Committed, StoreError, Tx, api_secrets, keys};
+use munjigi_store::{Audit, Committed, StoreError, Tx, api_secrets, audit_log, keys};
 
 use crate::api_secret;
 use crate::app::App;
+use crate::audit_key;
 use crate::failure::Failure;
 use crate::keys::{self as key_ring, KeyError};
 use crate::random;
@@ -26,12 +27,13 @@ pub struct Resealed {
 enum Row {
     Key(String),
     ApiSecret(String),
+    AuditKey(String),
 }
 
 impl Row {
     fn kid(&self) -> &str {
         match self {
-            Self::Key(kid) | Self::ApiSecret(kid) => kid,
+            Self::Key(kid) | Self::ApiSecret(kid) | Self::AuditKey(kid) => kid,
         }
     }
 
@@ -40,6 +42,7 @@ impl Row {
         match self {
             Self::Key(kid) => keys::reseal(tx, kid, was, sealed),
             Self::ApiSecret(kid) => api_secrets::reseal(tx, kid, was, sealed),
+            Self::AuditKey(vkey) => audit_log::reseal_key(tx, vkey, was, sealed),
         }
     }
 }
@@ -92,6 +95,10 @@ impl App {
             let place = api_secret::place(&secret.audience, &secret.kid);
             (Row::ApiSecret(secret.kid), place, secret.sealed)
         });
-        Ok(keys.chain(secrets).collect())
+        let audit = self.store.read(audit_log::keys).await?.into_iter().map(|key| {
+            let place = audit_key::place(&key.vkey);
+            (Row::AuditKey(key.vkey), place, key.sealed)
+        });
+        Ok(keys.chain(secrets).chain(audit).collect())
     }
 }

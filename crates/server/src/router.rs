@@ -351,6 +351,7 @@ fn admin_api(table: Table) -> Table {
         .admin("GET", "/api/v1/admin/stats", STATS_READ, admin::stats::stats)
         .admin("GET", "/api/v1/admin/audit", AUDIT_READ, admin::audit::list)
         .admin("GET", "/api/v1/audit/checkpoint", AUDIT_READ, admin::audit_tiles::checkpoint)
+        .admin("GET", "/api/v1/audit/keys.ndjson", AUDIT_READ, admin::audit_tiles::keys)
         .admin("GET", "/api/v1/audit/tile/{*path}", AUDIT_READ, admin::audit_tiles::tile)
         .admin("GET", "/api/v1/admin/users", USERS_READ, admin::users::list)
         .admin("POST", "/api/v1/admin/users", USERS_WRITE, admin::users::create)

@@ -12,10 +12,15 @@ use munjigi_core::oauth::client::{Client, GrantType, Party};
 use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::{Span, Timestamp};
+use munjigi_store::api_secrets::StoredSecret;
 use munjigi_store::keys::StoredKey;
-use munjigi_store::{ReadTx, StoreError, apis, clients, counters, epochs, keys, roles, settings};
+use munjigi_store::{
+    ReadTx, StoreError, api_secrets, apis, clients, counters, epochs, keys, roles, settings,
+};
 use munjigi_token::Algorithm;
 
+use crate::api_secret::{self, ApiSecrets};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::endpoint::metadata;
 use crate::failure::Failure;
@@ -41,6 +46,8 @@ pub struct Snapshot {
     pub settings: Settings,
     /// The keys.
     pub keys: KeyRing,
+    /// The secrets that APIs share.
+    pub api_secrets: ApiSecrets,
     /// When everything was ended that had been given before, since the database was restored.
     pub ended_before: Option<Timestamp>,
     /// Whether there is an algorithm that somebody asks for, and no key could be made for it.
@@ -67,6 +74,7 @@ pub struct Rows {
     roles: Vec<Role>,
     settings: Vec<(String, String)>,
     keys: Vec<StoredKey>,
+    api_secrets: Vec<StoredSecret>,
     ended_before: Option<Timestamp>,
 }
 
@@ -80,6 +88,7 @@ impl Rows {
             roles: roles::all(tx)?,
             settings: settings::all(tx)?,
             keys: keys::all(tx)?,
+            api_secrets: api_secrets::all(tx)?,
             ended_before: epochs::ended_before(tx)?,
         })
     }
@@ -113,9 +122,10 @@ impl Snapshot {
     pub fn build(
         rows: Rows,
         config: &Config,
-        now: Timestamp,
+        clock: &Clock,
         known: Option<&KeyRing>,
     ) -> Result<Self, Failure> {
+        let now = clock.now();
         let mut in_force = Settings::defaults(config.mode);
         if config.mcp {
             in_force.clients.let_strangers_in();
@@ -133,14 +143,22 @@ impl Snapshot {
         let keys = KeyRing::open(&rows.keys, &config.encryption_key, now, known)?;
         let lacks_keys = !rows.unmade().is_empty();
         let own = own_api(&config.issuer);
-        let apis = rows.apis.into_iter().chain([own]);
+        let around = (config.issuer.as_str(), clock, now);
+        let secrets = ApiSecrets::open(&rows.api_secrets, &config.encryption_key, around);
+        let apis = rows.apis.into_iter().map(|api| sharing(api, &rows.api_secrets, now));
+        // The last one of a name counts: nobody but this server makes tokens for this server.
+        let apis = apis.chain([own]);
+        let secret_changes_at = api_secret::changes_at(&rows.api_secrets, now);
         let algorithms = keys.for_clients(now);
         let scopes = rows.roles.iter().filter(|role| role.disabled_at.is_none());
         let discovery = metadata::discovery(&config.issuer, &algorithms, (&in_force, scopes));
         Ok(Self {
             version: rows.version,
             ended_before: rows.ended_before,
-            changes_at: changes_at(&keys, &in_force, now),
+            changes_at: changes_at(&keys, &in_force, now)
+                .into_iter()
+                .chain(secret_changes_at)
+                .min(),
             clients: rows.clients.into_iter().map(|it| (it.id.clone(), Arc::new(it))).collect(),
             apis: apis.map(|it| (it.audience.clone(), Arc::new(it))).collect(),
             roles: rows.roles.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect(),
@@ -148,6 +166,7 @@ impl Snapshot {
             discovery: Document::new(&discovery)?,
             jwks: Document::new(keys.jwks())?,
             keys,
+            api_secrets: secrets,
             lacks_keys,
         })
     }
@@ -209,6 +228,15 @@ fn changes_at(keys: &KeyRing, settings: &Settings, now: Timestamp) -> Option<Tim
 /// A client that nobody has to name is one that could not prove itself anyway, and is ours.
 fn fits_as_default(client: &Client) -> bool {
     client.is_public() && client.party == Party::First && !client.is_disabled()
+}
+
+/// An API as its tokens are made today: with its secret, if it shares one that signs.
+fn sharing(api: Api, secrets: &[StoredSecret], now: Timestamp) -> Api {
+    let of_api = secrets.iter().filter(|it| it.audience == api.audience);
+    match api_secret::active(of_api, now) {
+        Some(_) => Api { algorithm: Algorithm::Hs256, ..api },
+        None => api,
+    }
 }
 
 /// This server as an API: the account and admin APIs take tokens for it.

@@ -32,7 +32,7 @@ pub struct Builder {
     keys: Option<KeySet>,
     leeway: Duration,
     algorithms: Vec<Algorithm>,
-    shared_secret: Option<Result<VerifyingKey, munjigi_token::Error>>,
+    shared_secrets: Vec<Result<VerifyingKey, munjigi_token::Error>>,
     cached_tokens: usize,
     clock: Clock,
     resource_metadata: Option<String>,
@@ -98,7 +98,7 @@ impl Builder {
             keys,
             leeway: Duration::from_secs(30),
             algorithms: ASYMMETRIC.to_vec(),
-            shared_secret: None,
+            shared_secrets: Vec::new(),
             cached_tokens: 10_000,
             clock: Clock::system(),
             resource_metadata: None,
@@ -158,9 +158,13 @@ impl Builder {
 
     /// Takes HS256 tokens of this key and secret too. **Dangerous**: whoever can verify such a
     /// token can make one, for anybody; it is for one API that shares a secret with the issuer.
+    /// Said twice, both are taken: while one secret takes the other's place. An API that takes
+    /// nothing else says so with [`Builder::algorithms`] after it.
     pub fn danger_hs256_shared_secret(mut self, kid: &str, secret: &[u8]) -> Self {
-        self.shared_secret = Some(VerifyingKey::hs256_shared_secret(kid, secret));
-        self.algorithms.push(Algorithm::Hs256);
+        self.shared_secrets.push(VerifyingKey::hs256_shared_secret(kid, secret));
+        if !self.algorithms.contains(&Algorithm::Hs256) {
+            self.algorithms.push(Algorithm::Hs256);
+        }
         self
     }
 
@@ -237,9 +241,9 @@ impl Builder {
         if self.dpop != Dpop::Off && !self.public_url.as_ref().is_some_and(is_url) {
             return Err(BuildError::PublicUrl);
         }
-        let shared_secret = self.shared_secret.take().transpose();
-        let shared_secret = shared_secret.map_err(|_| BuildError::SharedSecret)?;
-        if self.algorithms.contains(&Algorithm::Hs256) && shared_secret.is_none() {
+        let shared: Result<Vec<_>, _> = self.shared_secrets.drain(..).collect();
+        let shared = shared.map_err(|_| BuildError::SharedSecret)?;
+        if self.algorithms.contains(&Algorithm::Hs256) && shared.is_empty() {
             return Err(BuildError::SharedSecret);
         }
 
@@ -267,7 +271,7 @@ impl Builder {
             audience,
             leeway_seconds: i64::try_from(self.leeway.as_secs()).unwrap_or_default(),
             algorithms: self.algorithms,
-            shared_secret: shared_secret.map(|key| KeySet::from_keys([key])),
+            shared_secret: (!shared.is_empty()).then(|| KeySet::from_keys(shared)),
             keys,
             cache: TokenCache::new(self.cached_tokens),
             clock: self.clock,

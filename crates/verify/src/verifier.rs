@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub audience: Audience,
     pub leeway_seconds: i64,
     pub algorithms: Vec<Algorithm>,
-    /// The one HS256 key, where it was asked for by name.
+    /// The HS256 keys, where they were asked for by name.
     pub shared_secret: Option<KeySet>,
     pub keys: Keys,
     pub cache: TokenCache,

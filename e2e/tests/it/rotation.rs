@@ -1,10 +1,12 @@
-//! Verifiers that are not ours, before, during and after a key rotation: coreos/go-oidc and Spring
-//! Security, each as a process that fetched our keys once and is not told of the new one.
+//! Verifiers in processes of their own before, during and after a key rotation: coreos/go-oidc,
+//! Spring Security, PyJWT, jose and our own, each of which fetched our keys once and is not told of
+//! the new one; and what becomes of tokens whose key is withdrawn.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use munjigi_e2e::{Dev, left_out, post, top};
+use munjigi_e2e::{Dev, Running, get, left_out, planner, planner_following, post, skipped, top};
 use serde_json::{Value, json};
 
 const PLANNER: &str = "http://localhost:8001";
@@ -112,4 +114,137 @@ fn spring_security_follows_a_key_rotation() {
     let places = [folder.join("verifier-1.jar"), folder.join("dependency/*")];
     let places = places.map(|place| place.display().to_string()).join(":");
     rotates(Command::new("java").args(["-cp", &places, "verifier.Main"]));
+}
+
+/// Rotates, as an operator does; the `kid` of the key that signs next.
+fn rotate(dev: &Dev, further: &[&str]) -> String {
+    let key = dev.data.path().join("encryption.key");
+    let key = key.to_str().unwrap();
+    let rotate = ["keys", "rotate", "--output", "json", "--encryption-key-file", key];
+    let made: Value = serde_json::from_str(&dev.cli(&[&rotate, further].concat())).unwrap();
+    made["kid"].as_str().unwrap().to_owned()
+}
+
+/// Every verifier under one load.
+struct Load<'a> {
+    planner: &'a Running,
+    others: &'a mut [Verifier],
+    verified: usize,
+    refused: Vec<String>,
+}
+
+impl Load<'_> {
+    /// Verifies `token` everywhere.
+    fn verify(&mut self, token: &str) {
+        let answer = get(&format!("{}/protected", self.planner.url()), Some(token));
+        let mut said = vec![if answer.status == 200 { "ok ".to_owned() } else { answer.body }];
+        said.extend(self.others.iter_mut().map(|verifier| verifier.verdict(token)));
+        self.verified += said.len();
+        let refused = said.into_iter().enumerate().filter(|(_, said)| !said.starts_with("ok "));
+        self.refused.extend(refused.map(|(which, said)| format!("{which}: {said}")));
+    }
+
+    /// Verifies fresh tokens, and one of before, for so long; how many a second at each verifier.
+    fn run(&mut self, dev: &Dev, before: &str, span: Duration) -> f64 {
+        let (began, mut many) = (Instant::now(), 0_u32);
+        while began.elapsed() < span {
+            let fresh = access_token(dev);
+            for _ in 0..5 {
+                self.verify(&fresh);
+                self.verify(before);
+                many += 2;
+            }
+        }
+        f64::from(many) / began.elapsed().as_secs_f64()
+    }
+}
+
+/// A key that was published before it signs, and then one that nobody has seen: what was issued
+/// under each is taken by all of them all the time.
+#[test]
+fn no_verification_fails_while_keys_are_rotated_under_load() {
+    let (python, modules) =
+        (top().join("target/e2e-python/bin/python"), top().join("target/e2e-node"));
+    if !python.exists() || !modules.join("node_modules/jose").exists() {
+        return skipped(
+            "target/e2e-python or e2e-node is not there; `cargo xtask test` makes them",
+        );
+    }
+    let dev = Dev::start();
+    let planner = planner(&dev.issuer, PLANNER, 30);
+    let clients = top().join("e2e/clients");
+    let node_path = modules.join("node_modules");
+    let mut others = [
+        Verifier::start(
+            Command::new(python).arg(clients.join("python/pyjwt_verifier.py")),
+            &dev.issuer,
+        ),
+        Verifier::start(
+            Command::new("node")
+                .env("NODE_PATH", node_path)
+                .arg(clients.join("node/jose-verifier.cjs")),
+            &dev.issuer,
+        ),
+    ];
+    let first = access_token(&dev);
+    let mut load =
+        Load { planner: &planner, others: &mut others, verified: 0, refused: Vec::new() };
+    // Ours asks for an unknown key at most every ten seconds.
+    let pause = Duration::from_secs(11);
+    rotate(&dev, &[]);
+    let mut rates = vec![load.run(&dev, &first, pause)];
+    let spare = rotate(&dev, &["--now"]);
+    rates.push(load.run(&dev, &first, pause));
+    let second = access_token(&dev);
+    assert_eq!(key_id(&second), spare, "the key that waited signs");
+    let fresh = rotate(&dev, &["--now"]);
+    rates.push(load.run(&dev, &second, Duration::from_secs(5)));
+    assert_eq!(key_id(&access_token(&dev)), fresh);
+    assert_ne!(fresh, spare);
+
+    assert_eq!(load.refused, Vec::<String>::new());
+    println!("{} verifications, {rates:.0?} a second at each verifier", load.verified);
+    // The harness notices a token that does not hold.
+    load.verify(&forged(&first));
+    assert_eq!(load.refused.len(), 3, "{:?}", load.refused);
+}
+
+/// A resource server that follows the feed refuses what a withdrawn key signed, what it verified
+/// before included; whoever holds a refresh token goes on.
+#[test]
+fn the_planner_refuses_the_tokens_of_a_withdrawn_key_within_a_second() {
+    let dev = Dev::start();
+    let planner = planner_following(&dev, PLANNER);
+    let protected = format!("{}/protected", planner.url());
+    let signed_in = json!({"username": "minji", "password": "demo-minji"});
+    let tokens = post(&format!("{}/api/v1/users/signin", dev.issuer), &signed_in, None);
+    let tokens = tokens.expect(200);
+    let access = tokens.text("access_token");
+    for _ in 0..3 {
+        get(&protected, Some(&access)).expect(200);
+    }
+
+    let key = dev.data.path().join("encryption.key");
+    let sealing = ["--encryption-key-file", key.to_str().unwrap()];
+    let kid = key_id(&access);
+    dev.cli(&[&["keys", "withdraw", &kid, "--yes"][..], &sealing].concat());
+    let acknowledged = Instant::now();
+    let answer = loop {
+        let answer = get(&protected, Some(&access));
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(acknowledged.elapsed() < Duration::from_secs(20), "it still passes");
+    };
+    let took = acknowledged.elapsed();
+    assert_eq!(answer.expect(401).text("code"), "revoked");
+    println!("refused {took:?} after the withdrawal");
+
+    let anew = access_token(&dev);
+    assert_ne!(key_id(&anew), kid);
+    get(&protected, Some(&anew)).expect(200);
+    get(&protected, Some(&access)).expect(401);
+    let me = format!("{}/api/v1/users/me", dev.issuer);
+    get(&me, Some(&access)).expect(401);
+    get(&me, Some(&anew)).expect(200);
 }

@@ -73,6 +73,13 @@ pub fn target(apis: &[&Api], default_ttl: Span, now: Timestamp) -> Result<Target
     if apis.iter().any(|api| api.disabled_at.is_some_and(|at| at <= now)) {
         return Err(refuse("a resource is disabled"));
     }
+    // Whoever can verify by a shared secret can sign by it: for its own API, and for no other.
+    let shares = apis.iter().any(|api| api.algorithm == Algorithm::Hs256);
+    if shares && apis.len() > 1 {
+        return Err(refuse(
+            "a resource that shares a secret takes tokens of its own; ask for it alone",
+        ));
+    }
     if apis.iter().any(|api| api.algorithm != first.algorithm) {
         return Err(refuse("the resources take tokens of different algorithms; ask one by one"));
     }
@@ -118,6 +125,20 @@ mod tests {
         let both = target(&[&long, &short], Span::from_minutes(10), now).unwrap();
         assert_eq!(both.access_ttl, Span::from_seconds(5));
         assert_eq!(both.audiences, ["a:b", "c:d"]);
+    }
+
+    #[test]
+    fn an_api_that_shares_a_secret_has_tokens_of_its_own() {
+        let now = Timestamp::from_millis(10);
+        let (one, other) = (api("a:b", Algorithm::Hs256, None), api("c:d", Algorithm::Hs256, None));
+        let es = api("e:f", Algorithm::Es256, None);
+        let alone = target(&[&one], Span::from_minutes(10), now).unwrap();
+        assert_eq!(alone.algorithm, Algorithm::Hs256);
+        for bad in [[&one, &other], [&es, &one], [&one, &es]] {
+            let refusal = target(&bad, Span::from_minutes(10), now).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::InvalidTarget);
+            assert!(refusal.description.contains("shares a secret"), "{}", refusal.description);
+        }
     }
 
     #[test]

@@ -74,22 +74,21 @@ impl Revocation {
     ///
     /// A grant or a session that ended never comes back: whatever names it is dead, and a token
     /// that was given a later `iat`, because of another revocation in this very second, too.
-    ///
-    /// So with a key that was withdrawn, whatever time a token of it claims: whoever has the key
-    /// writes the claims. It is remembered until no verifier has the key any more.
     pub fn now(kind: Kind, key: impl ToString, now: Timestamp, longest_ttl: Span) -> Self {
-        let longest = match kind {
-            Kind::Key => longest_ttl.max(KEYS_SERVED),
-            Kind::Grant | Kind::Session | Kind::User | Kind::Client => longest_ttl,
-        };
         // More than the longest life by the longest leeway that a verifier has.
-        let until = now.plus(longest).plus(Span::from_minutes(6));
+        let until = now.plus(longest_ttl).plus(Span::from_minutes(6));
         let not_before = match kind {
             Kind::Grant | Kind::Session => until.as_seconds(),
-            Kind::Key => END_OF_TIME,
-            Kind::User | Kind::Client => now.as_seconds().saturating_add(1),
+            Kind::User | Kind::Client | Kind::Key => now.as_seconds().saturating_add(1),
         };
         Self { seq: 0, kind, key: key.to_string(), not_before, until }
+    }
+
+    /// Ends everything that a withdrawn key signed, whatever time a token of it claims: whoever has
+    /// the key writes the claims. It is remembered until no verifier has the key any more.
+    pub fn of_withdrawn_key(kid: &str, now: Timestamp, longest_ttl: Span) -> Self {
+        let never = Self::now(Kind::Key, kid, now, longest_ttl.max(KEYS_SERVED));
+        Self { not_before: END_OF_TIME, ..never }
     }
 
     /// The same, after another one for the same key with this `not_before`: a token that was given
@@ -226,7 +225,7 @@ mod tests {
     #[test]
     fn nothing_of_a_withdrawn_key_is_taken_whenever_it_claims_to_be_from() {
         let now = Timestamp::from_millis(5_900);
-        let revocation = Revocation::now(Kind::Key, "kid", now, Span::from_minutes(10));
+        let revocation = Revocation::of_withdrawn_key("kid", now, Span::from_minutes(10));
         assert!(revocation.not_before > now.plus(Span::from_days(36_600)).as_seconds());
         // A verifier that cannot reach us serves the key for a day.
         assert!(revocation.until > now.plus(Span::from_hours(24)));

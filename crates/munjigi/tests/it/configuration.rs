@@ -54,6 +54,23 @@ fn a_key_file_that_others_can_read_is_refused() {
     }
 }
 
+#[test]
+fn the_key_before_is_named_while_another_one_takes_its_place() {
+    let sandbox = Sandbox::new();
+    let more = "keys.previous_encryption_key_file = \"before.key\"\n";
+    sandbox.write("munjigi.toml", &(good() + more));
+    let name = "keys.previous_encryption_key_file";
+    sandbox.run(&["config", "check"]).fails(6, name);
+    let before = sandbox.write("before.key", KEY);
+    set_mode(&before, 0o400);
+    sandbox.run(&["config", "check"]).fails(6, "the same key");
+    set_mode(&before, 0o600);
+    sandbox.write("before.key", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
+    assert_eq!(sandbox.run(&["config", "check"]).code, 0);
+    set_mode(&before, 0o644);
+    sandbox.run(&["config", "check"]).fails(6, "others can read before.key");
+}
+
 /// A variable that is misspelt would silently mean the default.
 #[test]
 fn a_misspelt_variable_is_told_with_all_other_mistakes() {

@@ -108,9 +108,85 @@ fn no_private_half_is_listed() {
         "created_at",
         "destroyed_at",
         "kid",
+        "last_used_at",
         "purpose",
         "retires_at",
         "state",
+        "withdrawn_at",
     ];
     assert_eq!(members, known);
+}
+
+const HERE: &[&str] = &["--output", "json", "--database", "sqlite:munjigi.db"];
+const OTHER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+#[test]
+fn a_withdrawn_key_is_gone_from_a_running_server() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.dev(&["--data", "."]);
+    let token = server.token("minji", "demo-minji");
+    let kid = keys(&sandbox).iter().find(|key| key["algorithm"] == "ES256").unwrap()["kid"].clone();
+    let kid = kid.as_str().unwrap();
+    let withdraw = |kid: &str| {
+        let sealing = ["--yes", "--encryption-key-file", "encryption.key"];
+        sandbox.run(&[&["keys", "withdraw", kid][..], &sealing, HERE].concat())
+    };
+    withdraw("none").fails(1, "there is no signing key");
+    withdraw("root").fails(1, "there is no signing key");
+    let done = withdraw(kid).json();
+    assert_eq!(done["was_withdrawn"], true);
+    server.eventually("/api/v1/users/me", &token, 401);
+    assert_eq!(states(&sandbox, "ES256"), ["destroyed", "active"]);
+    let anew = server.token("minji", "demo-minji");
+    assert_eq!(server.get("/api/v1/users/me", Some(&anew)).0, 200);
+    assert_eq!(withdraw(kid).json()["was_withdrawn"], false);
+}
+
+#[test]
+fn keys_are_sealed_anew_by_command_and_the_old_key_is_needed_no_more() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.dev(&["--data", "."]);
+    sandbox.write("next.key", OTHER_KEY);
+    let reseal = |sealing: &[&str]| {
+        sandbox.run(&[&["keys", "reseal", "--encryption-key-file"], sealing, HERE].concat())
+    };
+    reseal(&["next.key"]).fails(1, "does not open");
+    let both = ["next.key", "--previous-encryption-key-file", "encryption.key"];
+    let done = reseal(&both).json();
+    assert!(done["sealed_anew"].as_u64().unwrap() >= 2, "{done}");
+    assert_eq!(done["sealed_before"], 0);
+    assert_eq!(reseal(&both).json()["sealed_anew"], 0);
+    // The server that runs has only the old one, and goes on.
+    let token = server.token("minji", "demo-minji");
+    assert_eq!(server.get("/api/v1/users/me", Some(&token)).0, 200);
+    drop(server);
+    reseal(&["encryption.key"]).fails(1, "does not open");
+    assert_eq!(reseal(&["next.key"]).json()["sealed_anew"], 0);
+    std::fs::rename(sandbox.path("next.key"), sandbox.path("encryption.key")).unwrap();
+    let server = sandbox.dev(&["--data", "."]);
+    let (status, _) = server.get("/api/v1/users/me", Some(&server.token("minji", "demo-minji")));
+    assert_eq!(status, 200);
+}
+
+#[test]
+fn an_api_is_given_a_secret_that_is_told_once() {
+    let sandbox = Sandbox::new();
+    drop(sandbox.dev(&["--data", "."]));
+    let verb =
+        |words: &[&str], further: &[&str]| sandbox.run(&[&["apis"], words, further, HERE].concat());
+    let sealing = ["--encryption-key-file", "encryption.key"];
+    verb(&["create", "urn:shares"], &[]).json();
+    verb(&["share-secret", "urn:none"], &sealing).fails(1, "there is no API");
+    let told = verb(&["share-secret", "urn:shares", "--now"], &sealing).json();
+    assert!(told["secret"].as_str().unwrap().starts_with("mj_hs_"));
+    assert_eq!(told["state"], "active");
+    let next = verb(&["share-secret", "urn:shares"], &sealing).json();
+    assert_eq!(next["state"], "pending");
+    verb(&["share-secret", "urn:shares"], &sealing).fails(1, "two secrets are taken");
+    let listed = verb(&["secrets", "urn:shares"], &[]).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains("mj_hs_"));
+    verb(&["unshare-secret", "urn:shares", "--yes"], &[]).json();
+    let listed = verb(&["secrets", "urn:shares"], &[]).json();
+    assert_eq!(listed["items"].as_array().unwrap().len(), 0);
 }

@@ -4,10 +4,12 @@ use munjigi_core::audit::Kind;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::time::Span;
-use munjigi_store::{ReadTx, StoreError, Tx, apis};
+use munjigi_store::api_secrets::StoredSecret;
+use munjigi_store::{ReadTx, StoreError, Tx, api_secrets, apis};
 use munjigi_token::Algorithm;
 
-use super::{Done, OperateError, Operator, not_found};
+use super::{Done, OperateError, Operator, ending, not_found};
+use crate::api_sharing::unshare;
 use crate::registry::{say_changes, show_api};
 
 /// A new API.
@@ -111,6 +113,32 @@ impl Operator {
                 return Ok(Done::Same(api));
             }
             Ok(Done::Changed(Api { disabled_at: None, ..api }, event.clone()))
+        };
+        self.write(write).await
+    }
+
+    /// The secrets that an API shares, without what they are.
+    pub async fn list_api_secrets(
+        &self,
+        audience: Audience,
+    ) -> Result<Vec<StoredSecret>, OperateError> {
+        let look = move |tx: &mut ReadTx<'_>| {
+            found(tx, &audience)?;
+            Ok(api_secrets::of_api(tx, &audience)?)
+        };
+        self.read(look).await
+    }
+
+    /// Takes the secrets of an API away: no token of theirs is taken from now on.
+    pub async fn unshare_secrets(&self, audience: Audience) -> Result<Api, OperateError> {
+        let event = self.event(Kind::ApiSecretsDeleted)?.with("audience", &audience);
+        let now = self.now();
+        let write = move |tx: &mut Tx<'_>| {
+            let (api, ending) = (found(tx, &audience)?, ending(tx, now)?);
+            Ok(match unshare(tx, &ending, &audience)? {
+                Some(_) => Done::Changed(api, event.clone()),
+                None => Done::Same(api),
+            })
         };
         self.write(write).await
     }

@@ -52,6 +52,9 @@ const POLICY: &[(&str, &str, [u16; 7])] = &[
     ("DELETE", "/api/v1/admin/apis/{audience}", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/apis/{audience}/disable", [401, 403, 403, 403, 204, 403, 403]),
     ("POST", "/api/v1/admin/apis/{audience}/enable", [401, 403, 403, 403, 204, 403, 403]),
+    ("GET", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 200, 403, 403]),
+    ("POST", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 201, 403, 403]),
+    ("DELETE", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 204, 403, 403]),
     ("GET", "/api/v1/admin/keys", [401, 403, 403, 403, 200, 403, 403]),
     ("POST", "/api/v1/admin/keys/rotate", [401, 403, 403, 403, 200, 403, 403]),
     // There is no such key, which nobody learns who may not withdraw it.

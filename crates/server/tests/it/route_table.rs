@@ -70,6 +70,7 @@ const TABLE: &[(&str, &str, Door)] = &[
     ("GET", "/api/v1/admin/stats", May(&["stats:read"])),
     ("GET", "/api/v1/admin/audit", May(&["audit:read"])),
     ("GET", "/api/v1/audit/checkpoint", May(&["audit:read"])),
+    ("GET", "/api/v1/audit/keys.ndjson", May(&["audit:read"])),
     ("GET", "/api/v1/audit/tile/{*path}", May(&["audit:read"])),
     ("GET", "/api/v1/admin/users", May(&["users:read"])),
     ("POST", "/api/v1/admin/users", May(&["users:write"])),

@@ -223,6 +223,22 @@ async fn a_hint_that_is_no_id_token_of_ours_is_not_believed() {
     assert!(minji.is_signed_in().await);
 }
 
+/// Whoever has a key that was withdrawn can write hints.
+#[tokio::test]
+async fn a_hint_of_a_withdrawn_key_is_not_believed() {
+    let minji = start().await;
+    let held = minji.enter(MINJI).await;
+    let app = &minji.app.app;
+    let header = base64url::decode(held.id_token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    let event = |kind| app.system_event(kind).unwrap();
+    let events = (event(EventKind::KeyWithdrawn), event(EventKind::KeyCreated));
+    app.withdraw_key(header["kid"].as_str().unwrap(), events).await.unwrap();
+    let parameters = [("id_token_hint", held.id_token.as_str()), ("post_logout_redirect_uri", BYE)];
+    assert_asks(&minji.log_out(&parameters).await);
+    assert!(minji.is_signed_in().await);
+}
+
 /// `oidcc-rp-initiated-logout-no-id-token-hint`, `oidcc-rp-initiated-logout-no-params`,
 /// `oidcc-rp-initiated-logout-only-state`; RU-09 of the attack kit.
 #[tokio::test]

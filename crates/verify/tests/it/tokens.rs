@@ -169,6 +169,17 @@ fn hs256_is_taken_only_where_it_was_asked_for_by_its_dangerous_name() {
     assert_eq!(code(&dangerous, &issuer.bearer("minji").signed_by(&forged)), "bad_signature");
     let renamed = SigningKey::hs256_shared_secret("another", secret).unwrap();
     assert_eq!(code(&dangerous, &issuer.bearer("minji").signed_by(&renamed)), "unknown_kid");
+
+    // While one takes the other's place, both are taken; and, said so, nothing else is.
+    let both = issuer.builder().danger_hs256_shared_secret("shared", secret);
+    let both = both.danger_hs256_shared_secret("next", other).algorithms(&[Algorithm::Hs256]);
+    let both = both.build().unwrap();
+    let next = SigningKey::hs256_shared_secret("next", other).unwrap();
+    for key in [&shared, &next] {
+        assert!(both.verify_now(&issuer.bearer("minji").signed_by(key).token().unwrap()).is_ok());
+    }
+    assert_eq!(code(&both, &issuer.bearer("minji").signed_by(&forged)), "bad_signature");
+    assert_eq!(code(&both, &issuer.bearer("minji")), "unsupported_alg");
 }
 
 #[test]

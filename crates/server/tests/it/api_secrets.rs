@@ -1,0 +1,258 @@
+//! Secrets that single APIs share (HS256, by explicit choice): they open that API and nothing else.
+
+use std::sync::Arc;
+
+use http::Method;
+use munjigi_server::{App, Config, EncryptionKey, jobs};
+use munjigi_store::{DatabaseUrl, api_secrets};
+use munjigi_token::{Algorithm, KeySet, SigningKey};
+use munjigi_verify::{Clock, Verifier};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, ISSUER, JUN, TestApp, claims, config};
+
+const API: &str = "urn:shares";
+const OTHER: &str = "urn:shares-too";
+const PLAIN: &str = "urn:plain";
+const APIS: &str = "/api/v1/admin/apis";
+const DAY: u64 = 24 * 3_600;
+/// Where a token opens something of ours.
+const DOORS: &[&str] = &["/api/v1/users/me", "/api/v1/admin/stats", "/oauth2/userinfo"];
+
+fn header(token: &str) -> Value {
+    let header = munjigi_token::base64url::decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice(&header).unwrap()
+}
+
+/// A server with three APIs, and a robot that asks for tokens and introspects for one of them.
+struct Stage {
+    app: TestApp,
+    admin: String,
+    robot: String,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let app = TestApp::start().await;
+        let admin = app.admin().await;
+        let body = json!({
+            "client_id": "robot", "name": "robot", "first_party": true,
+            "grant_types": ["client_credentials"],
+        });
+        let made = app.call(Method::POST, "/api/v1/admin/clients", &admin, body).await.expect(201);
+        for audience in [API, OTHER, PLAIN] {
+            let body = json!({"audience": audience, "client_id": "robot"});
+            app.call(Method::POST, APIS, &admin, body).await.expect(201);
+        }
+        Self { robot: made.text("/client_secret"), app, admin }
+    }
+
+    async fn share(&self, audience: &str, body: Value) -> Answer {
+        let path = format!("{APIS}/{}/secrets", audience.replace(':', "%3A"));
+        self.app.call(Method::POST, &path, &self.admin, body).await
+    }
+
+    async fn shared(&self, audience: &str, body: Value) -> (String, Vec<u8>) {
+        let answer = self.share(audience, body).await.expect(201);
+        (answer.text("/kid"), answer.text("/secret").into_bytes())
+    }
+
+    async fn ask(&self, resources: &[&str]) -> Answer {
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(resources.iter().map(|resource| ("resource", *resource)));
+        self.app.form_as(("robot", &self.robot), "/oauth2/token", &form).await
+    }
+
+    async fn token(&self, audience: &str) -> String {
+        self.ask(&[audience]).await.expect(200).text("/access_token")
+    }
+
+    async fn is_active(&self, token: &str) -> bool {
+        let told = self.app.introspect(("robot", &self.robot), token).await;
+        told["active"].as_bool().unwrap()
+    }
+
+    /// The API, which has these secrets and nothing else.
+    fn verifier(&self, audience: &str, secrets: &[&(String, Vec<u8>)]) -> Verifier {
+        let builder = Verifier::with_keys(ISSUER, audience, KeySet::default());
+        let add = |builder: munjigi_verify::Builder, it: &&(String, Vec<u8>)| {
+            builder.danger_hs256_shared_secret(&it.0, &it.1)
+        };
+        let builder = secrets.iter().fold(builder, add).algorithms(&[Algorithm::Hs256]);
+        let clock = Clock::stopped_at(self.app.clock.now().as_seconds());
+        builder.clock(clock).build().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn tokens_for_an_api_that_shares_a_secret_are_hs256_and_for_it_alone() {
+    let stage = Stage::new().await;
+    assert_eq!(header(&stage.token(API).await)["alg"], "ES256");
+    let secret = stage.shared(API, json!({"at_once": true})).await;
+    assert!(secret.1.starts_with(b"mj_hs_") && secret.1.len() >= 6 + 43, "256 bits");
+
+    let token = stage.token(API).await;
+    assert_eq!(header(&token)["alg"], "HS256");
+    assert_eq!(header(&token)["kid"], secret.0);
+    assert_eq!(header(&token)["typ"], "at+jwt");
+    assert!(stage.verifier(API, &[&secret]).verify_now(&token).is_ok());
+    assert_eq!(header(&stage.token(PLAIN).await)["alg"], "ES256", "nobody else's are");
+    for both in [[API, PLAIN], [PLAIN, API]] {
+        let answer = stage.ask(&both).await.expect(400);
+        assert_eq!(answer.text("/error"), "invalid_target");
+        assert!(answer.text("/error_description").contains("shares a secret"));
+    }
+    let second = stage.shared(OTHER, json!({"at_once": true})).await;
+    let answer = stage.ask(&[API, OTHER]).await.expect(400);
+    assert_eq!(answer.text("/error"), "invalid_target", "each has a secret of its own");
+    assert!(stage.verifier(OTHER, &[&second]).verify_now(&token).is_err());
+
+    assert!(stage.is_active(&token).await);
+    let jwks = stage.app.get("/.well-known/jwks.json").await.expect(200);
+    let jwks = String::from_utf8(jwks.bytes).unwrap();
+    assert!(!jwks.contains(&secret.0) && !jwks.contains("\"oct\"") && !jwks.contains("HS256"));
+    let list = stage.app.read_as(&format!("{APIS}/urn%3Ashares/secrets"), &stage.admin).await;
+    let list = list.expect(200);
+    assert_eq!(list.json()["items"][0]["state"], "active");
+    let told = String::from_utf8(list.bytes).unwrap();
+    assert!(!told.contains("mj_hs_") && !told.contains("sealed"), "told once: {told}");
+}
+
+/// JW-01 of the attack kit: whoever has an API's secret, or a public key of ours, makes tokens that
+/// open nothing here.
+#[tokio::test]
+async fn jw_01_no_api_of_ours_takes_an_hs256_token() {
+    let stage = Stage::new().await;
+    let app = &stage.app;
+    let (kid, secret) = stage.shared(API, json!({"at_once": true})).await;
+    let jun = app.sign_in(JUN).await.access;
+    let good = claims(&jun);
+    let genuine = header(&jun)["kid"].as_str().unwrap().to_owned();
+    let stored = app.app.store.read(munjigi_store::keys::all).await.unwrap();
+    let jwk = stored.into_iter().find(|key| key.kid == genuine).unwrap().jwk.unwrap();
+    let members: Value = serde_json::from_str(&jwk).unwrap();
+    let number = |name| munjigi_token::base64url::decode(members[name].as_str().unwrap()).unwrap();
+    let point = [vec![4], number("x"), number("y")].concat();
+    let keys = [secret.clone(), jwk.clone().into_bytes(), [jwk.as_bytes(), b"\n"].concat(), point];
+    for door in DOORS {
+        assert_eq!(app.read_as(door, &jun).await.status, 200, "{door}");
+    }
+    for (key, name) in keys.iter().flat_map(|key| [(key, &kid), (key, &genuine)]) {
+        let key = SigningKey::hs256_shared_secret(name, key).unwrap();
+        for aud in [json!(ISSUER), json!([ISSUER, API]), json!(API)] {
+            let mut forged = good.clone();
+            forged["aud"] = aud.clone();
+            let token = key.sign("at+jwt", &forged).unwrap();
+            for door in DOORS {
+                assert_eq!(app.read_as(door, &token).await.status, 401, "{door} {aud}");
+            }
+            // With its own secret an API can tell itself what it likes, and nobody else.
+            let is_its_own = aud == json!(API) && *name == kid && keys[0] == secret;
+            let told = stage.is_active(&token).await;
+            assert!(!told || is_its_own, "{aud} {name}");
+        }
+    }
+    // Another API's client is told nothing of it.
+    let token = stage.token(API).await;
+    assert_eq!(app.introspect(app.web(), &token).await, json!({"active": false}));
+}
+
+#[tokio::test]
+async fn a_secret_takes_the_place_of_another_one_while_both_are_taken() {
+    let stage = Stage::new().await;
+    let first = stage.shared(API, json!({})).await;
+    assert_eq!(header(&stage.token(API).await)["alg"], "ES256", "the API has to be given it first");
+    stage.app.advance(DAY);
+    stage.app.app.catch_up().await.unwrap();
+    let before = stage.token(API).await;
+    assert_eq!(header(&before)["kid"], first.0);
+
+    let next = stage.shared(API, json!({})).await;
+    stage.share(API, json!({})).await.expect(409);
+    assert_eq!(header(&stage.token(API).await)["kid"], first.0);
+    stage.app.advance(DAY);
+    stage.app.app.catch_up().await.unwrap();
+    let after = stage.token(API).await;
+    assert_eq!(header(&after)["kid"], next.0);
+    let api = stage.verifier(API, &[&first, &next]);
+    assert!(api.verify_now(&after).is_ok());
+    assert!(stage.is_active(&after).await);
+
+    stage.app.advance(2 * 3_600);
+    jobs::run(&stage.app.app).await.unwrap();
+    stage.app.app.catch_up().await.unwrap();
+    let left = stage.app.app.store.read(api_secrets::all).await.unwrap();
+    assert_eq!(left.iter().map(|it| it.kid.clone()).collect::<Vec<_>>(), [next.0.clone()]);
+    // It is over, whatever a token of it says.
+    let mut lasting = claims(&before);
+    let now = stage.app.clock.now().as_seconds();
+    (lasting["iat"], lasting["exp"]) = (json!(now), json!(now + 600));
+    let by = |it: &(String, Vec<u8>)| {
+        SigningKey::hs256_shared_secret(&it.0, &it.1).unwrap().sign("at+jwt", &lasting).unwrap()
+    };
+    assert!(!stage.is_active(&by(&first)).await);
+    assert!(stage.is_active(&by(&next)).await);
+}
+
+#[tokio::test]
+async fn what_is_taken_away_is_dead_at_once_and_announced() {
+    let stage = Stage::new().await;
+    let secret = stage.shared(API, json!({"at_once": true})).await;
+    let token = stage.token(API).await;
+    assert!(stage.is_active(&token).await);
+    let path = format!("{APIS}/urn%3Ashares/secrets");
+    stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(204);
+    assert!(!stage.is_active(&token).await);
+    assert_eq!(header(&stage.token(API).await)["alg"], "ES256");
+    let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::revocations::since(tx, 0, 10);
+    let announced = stage.app.app.store.read(read).await.unwrap();
+    assert!(announced.iter().any(|entry| entry.key == secret.0), "{announced:?}");
+    stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(204);
+    for none in ["urn%3Anone", "x", "http%3A%2F%2Flocalhost%3A8000"] {
+        let path = format!("{APIS}/{none}/secrets");
+        stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(404);
+        stage.app.call(Method::POST, &path, &stage.admin, json!({})).await.expect(404);
+        stage.app.read_as(&path, &stage.admin).await.expect(404);
+    }
+}
+
+/// RFC 7009: its client gives such a token back as any other.
+#[tokio::test]
+async fn an_hs256_token_that_is_given_back_is_dead() {
+    let stage = Stage::new().await;
+    stage.shared(API, json!({"at_once": true})).await;
+    let token = stage.token(API).await;
+    let robot = ("robot", stage.robot.as_str());
+    stage.app.form_as(robot, "/oauth2/revoke", &[("token", &token)]).await.expect(200);
+    assert!(!stage.is_active(&token).await);
+}
+
+/// Sealed like the keys, and sealed anew with them; nothing of it stands in the database in clear.
+#[tokio::test]
+async fn a_shared_secret_is_sealed_and_goes_over_to_another_key_with_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = DatabaseUrl::SqliteFile(directory.path().join("m.db"));
+    let of = |byte| EncryptionKey::from_bytes(&[byte; 32]).unwrap();
+    let app = TestApp::start_from(config(database.clone())).await;
+    let admin = app.admin().await;
+    app.call(Method::POST, APIS, &admin, json!({"audience": API})).await.expect(201);
+    let path = format!("{APIS}/urn%3Ashares/secrets");
+    let body = json!({"at_once": true});
+    let secret = app.call(Method::POST, &path, &admin, body).await.expect(201).text("/secret");
+    let row = app.app.store.read(api_secrets::all).await.unwrap().remove(0);
+    let has =
+        |bytes: &[u8]| bytes.windows(8).any(|it| secret.as_bytes().windows(8).any(|s| s == it));
+    assert!(!has(&row.sealed));
+
+    let both = Arc::new(of(9).with_previous(of(7)));
+    let next = Config { encryption_key: both, ..config(database.clone()) };
+    let next = App::start(next, app.clock.clone()).await.unwrap();
+    next.reseal(munjigi_core::audit::Actor::Operator).await.unwrap();
+    let alone = Config { encryption_key: of(9).into(), ..config(database) };
+    let alone = App::start(alone, app.clock.clone()).await.unwrap();
+    let now = app.clock.now();
+    let signer = alone.snapshot().api_secrets.signer(API, now).cloned().unwrap();
+    let expected = SigningKey::hs256_shared_secret(&row.kid, secret.as_bytes()).unwrap();
+    let sign = |key: &SigningKey| key.sign("at+jwt", &json!({"a": 1})).unwrap();
+    assert_eq!(sign(&signer), sign(&expected));
+}
