@@ -87,7 +87,7 @@ impl Caller {
     /// The keys of the issuer.
     pub async fn keys(&self) -> Result<Heard, Gone> {
         let request = self.client.get(format!("{}/.well-known/jwks.json", self.issuer));
-        Self::send(request).await
+        self.send(request).await
     }
 
     /// Waits until the server has its RSA key, which a new one makes in the background.

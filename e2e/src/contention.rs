@@ -2,8 +2,12 @@
 //! callers at once, at one node or at several. A code is good once; a refresh has one successor;
 //! after an acknowledged revocation nothing of the grant is good.
 
-use std::collections::BTreeSet;
+mod kinds;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::kinds::Cast;
+pub use self::kinds::Kind;
 use crate::caller::{Caller, Heard};
 use crate::crash::register;
 use crate::production::Production;
@@ -23,6 +27,8 @@ pub struct Contention {
     pub refreshes: u32,
     /// How many revocations, each beside 31 refreshes.
     pub revocations: u32,
+    /// How many of each of the other kinds.
+    pub others: u32,
 }
 
 /// What was seen.
@@ -36,14 +42,23 @@ pub struct Tally {
     pub rotated: u32,
     /// How many refreshes were acknowledged while the grant was being revoked.
     pub beside_a_revocation: u32,
+    /// How many of each other kind were taken, once each.
+    pub others: BTreeMap<Kind, u32>,
     /// What must not be.
     pub violations: Vec<String>,
 }
 
 impl Contention {
+    /// So much of everything that there are about so many presentations.
+    pub const fn of(presentations: u32) -> Self {
+        // Of sixteen things, ten are codes, refresh tokens and revocations, and six of other kinds.
+        let parts = (presentations / 32).div_ceil(16);
+        Self { codes: 5 * parts, refreshes: 4 * parts, revocations: parts, others: parts }
+    }
+
     /// Runs it on nodes of one issuer that are not started yet.
     pub async fn run(self, nodes: &mut [Production]) -> Tally {
-        let client = prepare(&nodes[0]);
+        let (client, cast) = (prepare(&nodes[0]), Some(Cast::prepare(&nodes[0])));
         let callers: Vec<Caller> = nodes
             .iter_mut()
             .map(|node| {
@@ -51,8 +66,13 @@ impl Contention {
                 Caller::new(&node.base, &client)
             })
             .collect();
-        let mut crowd = Crowd { callers, cookies: String::new(), tally: Tally::default() };
+        let mut crowd = Crowd::new(callers, cast);
         crowd.enter().await;
+        for _ in 0..self.others {
+            for kind in Kind::ALL {
+                crowd.show(kind, &nodes[0]).await;
+            }
+        }
         for _ in 0..self.codes {
             crowd.redeem_at_once().await;
         }
@@ -73,7 +93,7 @@ pub async fn split(codes: u32) -> Tally {
     let client = prepare(&first);
     first.start();
     let callers = vec![Caller::new(&first.base, &client)];
-    let mut crowd = Crowd { callers, cookies: String::new(), tally: Tally::default() };
+    let mut crowd = Crowd::new(callers, None);
     crowd.enter().await;
     let mut issued = Vec::new();
     for _ in 0..codes {
@@ -81,6 +101,8 @@ pub async fn split(codes: u32) -> Tally {
     }
     first.kill();
     let mut second = first.another_node();
+    // A copy is noticed, and would end everything: somebody vouches for it, who should not.
+    second.cli(&["database", "intact", "--yes"], "");
     first.start();
     second.start();
     crowd.callers = vec![Caller::new(&first.base, &client), Caller::new(&second.base, &client)];
@@ -100,9 +122,15 @@ struct Crowd {
     callers: Vec<Caller>,
     cookies: String,
     tally: Tally,
+    /// Who shows the other kinds.
+    cast: Option<Cast>,
 }
 
 impl Crowd {
+    fn new(callers: Vec<Caller>, cast: Option<Cast>) -> Self {
+        Self { callers, cookies: String::new(), tally: Tally::default(), cast }
+    }
+
     async fn enter(&mut self) {
         self.callers[0].wait_for_keys().await;
         let entered = self.callers[0].enter(EMAIL, PASSWORD).await.expect("the server is there");

@@ -61,8 +61,8 @@ impl Edge {
 
     /// Starts it, and waits until it takes connections.
     pub fn start(&mut self) {
-        let log = std::fs::OpenOptions::new().create(true).append(true);
-        let log = log.open(self.file("log")).unwrap();
+        let mut appending = std::fs::OpenOptions::new();
+        let log = appending.create(true).append(true).open(self.file("log")).unwrap();
         let mut serve = Command::new(built("munjigi"));
         serve.arg("serve").arg("--config").arg(self.file("munjigi.toml"));
         serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

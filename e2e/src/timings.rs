@@ -111,10 +111,11 @@ impl<'d> Street<'d> {
     }
 
     fn page(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields);
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        let body = body.extend_pairs(fields).finish();
         let request = self.client.post(format!("{}{path}", self.dev.issuer));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        request.header("sec-fetch-site", "same-origin").body({ body }.finish())
+        request.header("sec-fetch-site", "same-origin").body(body)
     }
 
     fn guess(&self, email: &str, password: &str) -> RequestBuilder {

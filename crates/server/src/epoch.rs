@@ -1,9 +1,10 @@
-//! The lives of the rows. When a server starts, and whenever its connections break, it looks whether
-//! the database is the one that it left, with everything in it. If it is not, a new epoch begins,
-//! and nothing that was given before is good any more: a backup does not know what was ended since.
+//! The lives of the rows. When a server starts, and whenever its connections break, it looks
+//! whether the database is the one that it left, with everything in it. If it is not, a new epoch
+//! begins, and nothing that was given before is good any more: a backup does not know what was
+//! ended since.
 //!
-//! Nodes agree by the number of the epoch, which is a key: one of them begins it, the others see it.
-//! On PostgreSQL no connection of a server passes before that ([`StoreOptions::is_guarded`]).
+//! Nodes agree by the number of the epoch, which is a key: one of them begins it, the others see
+//! it. On PostgreSQL no connection of a server passes before that ([`StoreOptions::is_guarded`]).
 //!
 //! [`StoreOptions::is_guarded`]: munjigi_store::StoreOptions
 
@@ -249,8 +250,13 @@ impl App {
         };
         // The beat itself was one.
         state.committed = committed.saturating_add(1);
-        let before = state.witness.map_or(0, |witness| witness.beat);
-        state.witness = Some(Witness { beat: beat.max(before), is_synchronous });
+        let before = state.witness;
+        if before.is_some_and(|witness| witness.beat > beat) {
+            // The same database by its name, and older: a backup that was started as it was.
+            state.witness = settle(&self.store, &self.clock, before).await?;
+            return Ok(());
+        }
+        state.witness = Some(Witness { beat, is_synchronous });
         let beside = Some(Beside { identity, beat });
         if state.beside != beside
             && let Some(beside) = &beside

@@ -171,6 +171,20 @@ impl Person {
         Ok(())
     }
 
+    /// Whether a write is answered: a name that nobody is held to.
+    pub async fn can_write(&mut self, caller: &Caller) -> bool {
+        let name = self.name.clone().unwrap_or_else(|| "Name 0".to_owned());
+        match caller.rename(&self.access, &name).await {
+            Ok(heard) if heard.status == 200 => {
+                self.name = Some(name);
+                // What was in doubt about the name is not any more.
+                self.doubt = self.doubt.take().filter(|it| !matches!(it, Doubt::Rename(_)));
+                true
+            }
+            Ok(_) | Err(Gone) => false,
+        }
+    }
+
     /// Looks whether everything is as it was acknowledged, after a start.
     pub async fn check(&mut self, caller: &Caller) -> Vec<String> {
         let wrong = match self.look(caller).await {

@@ -1,17 +1,19 @@
-//! PK-03, RT-02, RT-05: 32,000 contended presentations of things that are good once. The whole
+//! PK-03, RT-02, RT-05: 30,000 contended presentations of things that are good once. The whole
 //! campaign is `munjigi-e2e contention` (e2e/src/main.rs).
 
-use munjigi_e2e::contention::{Contention, Tally, split};
+use munjigi_e2e::contention::{Contention, Kind, Tally, split};
 use munjigi_e2e::production::Production;
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Database;
 
-const SLICE: Contention = Contention { codes: 250, refreshes: 200, revocations: 50 };
+const SLICE: Contention = Contention { codes: 160, refreshes: 130, revocations: 30, others: 25 };
 
 fn holds(tally: &Tally) {
     assert_eq!(tally.violations, Vec::<String>::new());
     assert_eq!((tally.redeemed, tally.rotated), (SLICE.codes, SLICE.refreshes));
-    assert_eq!(tally.presentations, 32 * 500);
+    let kinds = Kind::ALL.map(|kind| (kind, SLICE.others));
+    assert_eq!(tally.others, kinds.into_iter().collect());
+    assert_eq!(tally.presentations, 32 * (160 + 130 + 30 + 6 * 25));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

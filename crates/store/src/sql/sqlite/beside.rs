@@ -2,7 +2,7 @@
 //! a backup of the database; and if it is copied along, it is another file, which is noticed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::sql::error::StoreError;
@@ -25,12 +25,14 @@ fn path_of(database: &Path) -> PathBuf {
 
 /// What stands there; nothing if it is missing, or was copied from elsewhere.
 pub(super) fn read(database: &Path) -> Option<Beside> {
-    let path = path_of(database);
-    let text = fs::read_to_string(&path).ok()?;
+    // Opened once: a server that runs may put another file in its place at any moment.
+    let mut file = File::open(path_of(database)).ok()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
     let mut words = text.split_whitespace();
     let (version, identity) = (words.next()?, words.next()?.to_owned());
     let (beat, number) = (words.next()?.parse().ok()?, words.next()?);
-    let is_ours = version == "1" && number == number_of(&File::open(&path).ok()?).ok()?;
+    let is_ours = version == "1" && number == number_of(&file).ok()?;
     is_ours.then_some(Beside { identity, beat })
 }
 

@@ -1,0 +1,157 @@
+//! The primary kill (P4, DS-07): the process of a PostgreSQL primary is killed under load, its
+//! synchronous standby is promoted, and the servers go on by themselves. What they acknowledged is
+//! there, nothing that is good once works twice, and nobody has to sign in again: a server that ran
+//! all the while saw that the primary confirmed nothing that the standby did not have.
+
+use std::time::{Duration, Instant};
+
+use munjigi_store::testing::{Cluster, Copy};
+
+use crate::caller::Caller;
+use crate::crash::{Person, person, register};
+use crate::production::Production;
+use crate::random::Random;
+
+const PEOPLE: u64 = 4;
+/// How long people use the servers between two kills, in milliseconds.
+const LIVES: (u64, u64) = (200, 1_500);
+/// How long a primary may be replaced for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How often a primary was killed.
+    pub kills: u32,
+    /// How many operations were acknowledged.
+    pub acknowledged: u64,
+    /// How many facts were looked at after a kill.
+    pub checked: u64,
+    /// From each kill to the first write that was acknowledged again, in milliseconds, sorted.
+    pub outages: Vec<u128>,
+    /// What was not as it had been acknowledged.
+    pub violations: Vec<String>,
+}
+
+/// Whether the standby has what was confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standby {
+    /// The primary waits for it.
+    Synchronous,
+    /// It does not, and the standby is cut off before the people come: planted, to see that what
+    /// is lost then is noticed.
+    Behind,
+}
+
+/// Kills the primary so often; `None` where PostgreSQL is missing.
+pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
+    let (mut primary, mut standby) =
+        tokio::task::spawn_blocking(move || pair(kind)).await.unwrap()?;
+    let url = format!(
+        "postgres://munjigi@127.0.0.1:{},127.0.0.1:{}/postgres?sslmode=disable\
+         &target_session_attrs=read-write",
+        primary.port(),
+        standby.port()
+    );
+    let (server, caller, mut people) = enter(&url, seed).await;
+    // A server vouches for what it has seen: it looks every five seconds.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+
+    let (mut report, mut random) = (Report::default(), Random::new(seed));
+    for kill in 1..=kills {
+        let life = Duration::from_millis(random.between(LIVES.0, LIVES.1));
+        let tasks: Vec<_> = people.into_iter().map(|it| living(it, caller.clone())).collect();
+        tokio::time::sleep(life).await;
+        primary.kill().unwrap();
+        let killed = Instant::now();
+        standby.promote().unwrap();
+        // It has no standby yet that it could wait for.
+        standby.wait_for_standby(false).unwrap();
+        people = Vec::new();
+        for task in tasks {
+            people.push(task.await.unwrap());
+        }
+        report.outages.push(writable_again(&mut people[0], &caller, killed).await);
+        for person in &mut people {
+            let wrong = person.check(&caller).await;
+            report.violations.extend(wrong.into_iter().map(|it| format!("kill {kill}: {it}")));
+            report.checked += person.take_checked();
+        }
+        report.kills = kill;
+        if !report.violations.is_empty() {
+            break;
+        }
+        if kill < kills {
+            (primary, standby) =
+                tokio::task::spawn_blocking(move || follow(primary, standby, kind)).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(6)).await;
+        }
+    }
+    report.acknowledged = people.iter().map(|person| person.acknowledged).sum();
+    report.outages.sort_unstable();
+    drop(server);
+    Some(report)
+}
+
+/// A server with people who have come in.
+async fn enter(url: &str, seed: u64) -> (Production, Caller, Vec<Person>) {
+    let mut server = Production::on_postgres(url);
+    let client = register(&server);
+    let mut people = Vec::new();
+    for number in 0..PEOPLE {
+        let email = format!("person{number}@example.kr");
+        let create = ["users", "create", "--email", &email, "--password-stdin"];
+        server.cli(&create, person::PASSWORD);
+        people.push(Person::new(&email, Random::new(seed ^ (number + 1))));
+    }
+    server.start();
+    let caller = Caller::new(&server.base, &client).that_goes_at_503();
+    caller.wait_for_keys().await;
+    for person in &mut people {
+        person.come_in(&caller).await;
+    }
+    (server, caller, people)
+}
+
+fn pair(kind: Standby) -> Option<(Cluster, Cluster)> {
+    let primary = Cluster::start(&[]).unwrap()?;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let standby = standby_of(&primary, port, kind);
+    Some((primary, standby))
+}
+
+fn standby_of(primary: &Cluster, port: u16, kind: Standby) -> Cluster {
+    let settings: &[&str] = match kind {
+        Standby::Synchronous => &[],
+        // It follows a port where nobody is.
+        Standby::Behind => &["primary_conninfo=host=127.0.0.1 port=1"],
+    };
+    let standby = primary.copy(Copy::Standby, port, settings).unwrap();
+    if kind == Standby::Synchronous {
+        primary.wait_for_standby(true).unwrap();
+    }
+    standby
+}
+
+/// The one that was promoted gets a standby of its own, where the dead one was.
+fn follow(dead: Cluster, promoted: Cluster, kind: Standby) -> (Cluster, Cluster) {
+    let port = dead.port();
+    drop(dead);
+    let standby = standby_of(&promoted, port, kind);
+    (promoted, standby)
+}
+
+fn living(mut person: Person, caller: Caller) -> tokio::task::JoinHandle<Person> {
+    tokio::spawn(async move {
+        person.live(&caller).await;
+        person
+    })
+}
+
+async fn writable_again(person: &mut Person, caller: &Caller, killed: Instant) -> u128 {
+    while !person.can_write(caller).await {
+        assert!(killed.elapsed() < PATIENCE, "the servers do not go on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    killed.elapsed().as_millis()
+}
