@@ -69,6 +69,8 @@ impl Edge {
         self.child = Some(serve.spawn().unwrap());
         let until = Instant::now() + PATIENCE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none(), "it ended: {}", self.log());
             assert!(Instant::now() < until, "the server does not get ready: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }

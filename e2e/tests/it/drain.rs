@@ -54,13 +54,23 @@ impl Kept {
     }
 }
 
-fn sign_in(password: &str) -> String {
-    let body = json!({"username": "minji", "password": password}).to_string();
+/// A sign-in, which takes as long as a hash.
+fn sign_in(client: &str) -> String {
+    let who = "username=minji&password=a-long-enough-secret";
+    let body = format!("grant_type=password&client_id={client}&{who}");
     format!(
-        "POST /api/v1/users/signin HTTP/1.1\r\nhost: localhost\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
+}
+
+/// A client that signs people in.
+fn shop(edge: &Edge) -> String {
+    let create = ["clients", "create", "--name", "Shop", "--grant-type", "password"];
+    let more = ["--auth-method", "none", "--first-party", "--scope", "openid"];
+    let client = edge.cli(&[&create[..], &more].concat(), "");
+    client["client_id"].as_str().unwrap().to_owned()
 }
 
 const JWKS: &str = "GET /.well-known/jwks.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -143,7 +153,7 @@ fn a_server_that_stops_under_load_cuts_nobody_off() {
     edge.start();
     let follower = follower(&edge);
     let answered = Arc::<AtomicU64>::default();
-    let sign_in = sign_in("a-long-enough-secret");
+    let sign_in = sign_in(&shop(&edge));
     let requests = [JWKS.to_owned(), JWKS.to_owned(), sign_in.clone(), sign_in];
     let kept = requests.map(|request| keep_asking(edge.port, request, Arc::clone(&answered)));
     let multiplexed = keep_asking_by_http_2(edge.port, Arc::clone(&answered));
@@ -187,7 +197,7 @@ fn a_second_signal_waits_for_nobody() {
     edge.start();
     // Half of a request, which the server would wait for.
     let mut slow = TcpStream::connect(("127.0.0.1", edge.port)).unwrap();
-    let whole = sign_in("a-long-enough-secret");
+    let whole = sign_in("nobody");
     slow.write_all(&whole.as_bytes()[..whole.len() - 5]).unwrap();
     edge.signal("TERM");
     edge.wait_for_log("stopping");

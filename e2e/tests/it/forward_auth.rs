@@ -171,11 +171,16 @@ impl Town {
         edge.cli(&["apis", "create", API], "");
         let scopes = "orders:read orders:write";
         edge.cli(&["roles", "create", "reader", "--scope", "orders:read"], "");
-        edge.cli(&["roles", "create", "manager", "--scope", scopes], "");
-        for (name, role) in [("reader", "reader"), ("boss", "manager"), ("nobody", "user")] {
+        edge.cli(&["roles", "create", "writer", "--scope", scopes], "");
+        let people = [
+            ("reader", &["--role", "reader"][..]),
+            ("boss", &["--role", "writer", "--role", "manager"]),
+            ("nobody", &["--role", "user"]),
+        ];
+        for (name, roles) in people {
             let email = format!("{name}@example.kr");
             let create = ["users", "create", "--email", &email, "--username", name];
-            let create = [&create[..], &["--role", role, "--password-stdin"]].concat();
+            let create = [&create[..], roles, &["--password-stdin"]].concat();
             edge.cli(&create, &format!("{PASSWORD}\n"));
         }
         let scopes = format!("openid {scopes}");
