@@ -179,6 +179,10 @@ kinds! {
     ApiSecretsDeleted = "api_secrets_deleted",
     /// The rows stand in another database than before, or an operator said so.
     EpochBegan = "epoch_began",
+    /// Somebody wants the audit trail to be signed with another key.
+    AuditKeyRotationAsked = "audit_key_rotation_asked",
+    /// The audit trail is signed with another key from then on.
+    AuditKeyRotated = "audit_key_rotated",
     /// A setting was changed.
     SettingChanged = "setting_changed",
     /// A mail or a logout token was not delivered in any attempt.

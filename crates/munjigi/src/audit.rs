@@ -55,6 +55,8 @@ enum Verb {
     },
     /// Say whether the trail is what was signed; exit code 6 when it is not
     Verify(Verify),
+    /// Have the trail signed with another key from now on, which the present one introduces
+    RotateKey,
     /// Erase addresses and details from the events about a person; the trail holds as before
     Erase {
         /// The person's id, also of an account that is gone
@@ -182,6 +184,7 @@ pub async fn run(args: AuditArgs, output: Output) -> Result<(), Stop> {
         Verb::Export { directory } => exported(&operator, &directory, output).await,
         Verb::Prove { event } => proved(&operator, event).await,
         Verb::Verify(verify) => verified(&operator, &verify, output).await,
+        Verb::RotateKey => rotated(&operator, output).await,
         Verb::Erase { user, yes } => erased(&operator, user, yes, output).await,
     };
     operator.close().await;
@@ -282,7 +285,13 @@ async fn verified(operator: &Operator, verify: &Verify, output: Output) -> Resul
         Some(key) => key.clone(),
         None => own_key(&trail)?,
     };
-    let since = verify.since.as_ref().map(|path| kept(path, &key)).transpose()?;
+    let since = match &verify.since {
+        Some(path) => match operator.audit_keys(&key).await? {
+            Ok(keys) => Some(kept(path, &keys)?),
+            Err(finding) => return Err(Stop::new(Code::CheckFailed, finding.to_string())),
+        },
+        None => None,
+    };
     match operator.verify_audit(&key, &since.unwrap_or_default()).await? {
         Ok(holds) if output == Output::Json => print::json_line(&json!({
             "holds": true,
@@ -307,12 +316,28 @@ async fn verified(operator: &Operator, verify: &Verify, output: Output) -> Resul
 }
 
 /// The checkpoints in a file that somebody kept: one, or one in each line.
-fn kept(path: &PathBuf, key: &VerifierKey) -> Result<Vec<Checkpoint>, Stop> {
+fn kept(path: &PathBuf, keys: &Keys) -> Result<Vec<Checkpoint>, Stop> {
     let what = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| Stop::file(&what, &error))?;
     let wrong = |error: munjigi_audit::Error| Stop::usage(format!("{what}: {error}"));
-    let keys = Keys::follow(key, "").map_err(|finding| Stop::usage(finding.to_string()))?;
     keys.kept(&text).map(|(kept, _)| kept).map_err(wrong)
+}
+
+async fn rotated(operator: &Operator, output: Output) -> Result<(), Stop> {
+    let asked = operator.rotate_audit_key().await?;
+    if output == Output::Json {
+        return print::json_line(&json!({ "asked": asked }));
+    }
+    print::text(match asked {
+        true => {
+            "Asked: a server signs with another key within a moment. \
+             Keep the `vkey` of `munjigi audit checkpoint` anew.\n"
+        }
+        false => {
+            "Nothing was changed: no server has signed anything yet, \
+             or another key is asked for already.\n"
+        }
+    })
 }
 
 async fn erased(operator: &Operator, user: UserId, yes: bool, output: Output) -> Result<(), Stop> {

@@ -18,6 +18,7 @@ use thiserror::Error as ThisError;
 
 use crate::anchors::Anchoring;
 use crate::app::App;
+use crate::audit_key;
 use crate::audit_leaf::leaf;
 use crate::failure::Failure;
 use crate::random;
@@ -126,16 +127,10 @@ fn name(issuer: &str) -> String {
     format!("{}/audit", place.trim_end_matches('/').replace('+', "-"))
 }
 
-fn signer(app: &App, name: &str) -> Result<Signer, Failure> {
-    // The same on every node, and sealed where the other keys are.
-    let seed = app.snapshot().keys.derive("audit checkpoint");
-    Signer::from_seed(name, &seed).map_err(|_| Failure::Damaged("the name of the audit trail"))
-}
-
 impl Sequencer {
     /// The sequencer of this node.
     pub fn new(app: &App) -> Result<Self, Failure> {
-        let signer = signer(app, &name(&app.config.issuer))?;
+        let signer = audit_key::first(app, &name(&app.config.issuer))?;
         let (holder, ended_before) = (random::bytes()?, app.snapshot().ended_before);
         let (tree, signed, refused, idle) = (None, None, None, None);
         Ok(Self { holder, signer, tree, signed, refused, idle, ended_before })
@@ -146,19 +141,19 @@ impl Sequencer {
         self.signer.verifier()
     }
 
-    /// Goes on under the name that the trail was begun with, whatever the issuer is called now.
-    fn adopt_name(&mut self, app: &App, log: &Log) -> Result<Result<(), Refused>, Failure> {
+    /// Goes on with the key that the trail is signed with by now, and under the name that it was
+    /// begun with, whatever the issuer is called.
+    async fn adopt(&mut self, app: &App, log: &Log) -> Result<Result<(), Refused>, Failure> {
         if log.vkey == self.verifier().to_string() {
             return Ok(Ok(()));
         }
-        let other = Refused("it was begun by another key");
-        let Ok(begun) = log.vkey.parse::<VerifierKey>() else { return Ok(Err(other)) };
-        let signer = signer(app, begun.name())?;
-        if signer.verifier() != begun {
-            return Ok(Err(other));
-        }
-        self.signer = signer;
-        Ok(Ok(()))
+        Ok(match audit_key::find(app, &log.vkey).await? {
+            Some(signer) => {
+                self.signer = signer;
+                Ok(())
+            }
+            None => Err(Refused("it was begun by another key")),
+        })
     }
 
     /// Gives every event that has none its place, and signs what is due.
@@ -176,10 +171,12 @@ impl Sequencer {
             if self.signed.is_some_and(|(size, _)| log.signed_size < size) {
                 return Ok(self.refuse(Refused("it has gone back behind what this node signed")));
             }
-            if events.is_empty() && log.size == log.signed_size {
+            let is_all_signed = events.is_empty() && log.size == log.signed_size;
+            let wants_key = log.rotation_asked_at.is_some() && log.size > 0;
+            if is_all_signed && !wants_key {
                 return Ok(Looked::Done { numbered, signed: log.signed_size });
             }
-            if let Err(refused) = self.adopt_name(app, &log)? {
+            if let Err(refused) = self.adopt(app, &log).await? {
                 return Ok(self.refuse(refused));
             }
             let tree = match self.tree(app, &log).await? {
@@ -188,6 +185,12 @@ impl Sequencer {
                 Err(refused) => return Ok(self.refuse(refused)),
             };
             self.refused = None;
+            if is_all_signed {
+                if let Some(next) = audit_key::rotate(app, &log, tree.root(), &self.signer).await? {
+                    self.signer = next;
+                }
+                continue;
+            }
             let added = events.len();
             let Some((log, tree)) = self.grow(app, log, tree, events).await? else { continue };
             numbered = numbered.saturating_add(added);
@@ -248,7 +251,8 @@ impl Sequencer {
             Some(log) if log.holder == holder => return Ok(Hold::Mine(log.clone(), events)),
             // An idle tree is left to whoever has it.
             Some(log) => {
-                let is_pending = !events.is_empty() || log.size != log.signed_size;
+                let is_wanted = log.rotation_asked_at.is_some() && log.size > 0;
+                let is_pending = !events.is_empty() || log.size != log.signed_size || is_wanted;
                 let is_overdue = self.is_overdue(log, is_pending, now);
                 if !is_pending || (log.held_until > now && !is_overdue) {
                     return Ok(Hold::Elsewhere);
@@ -282,6 +286,7 @@ impl Sequencer {
             term: 1,
             holder: self.holder,
             held_until: until,
+            rotation_asked_at: None,
         }
     }
 

@@ -27,6 +27,21 @@ pub struct Log {
     pub holder: [u8; 16],
     /// Until when no other node may.
     pub held_until: Timestamp,
+    /// Since when another key is wanted.
+    pub rotation_asked_at: Option<Timestamp>,
+}
+
+/// A key that followed the first one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredKey {
+    /// Its verifier key.
+    pub vkey: String,
+    /// What it is made from, sealed.
+    pub sealed: Vec<u8>,
+    /// The checkpoint that introduced it.
+    pub note: String,
+    /// When that was.
+    pub created_at: Timestamp,
 }
 
 /// A leaf as stored.
@@ -82,8 +97,8 @@ pub struct StoredCheckpoint {
 /// How far the tree has come; nothing before it was begun.
 pub fn find(tx: &mut ReadTx<'_>) -> Result<Option<Log>> {
     let row = tx.find_row(
-        "SELECT vkey, size, root, signed_size, signed_at, term, holder, held_until
-         FROM audit_log WHERE name = 'log'",
+        "SELECT vkey, size, root, signed_size, signed_at, term, holder, held_until,
+         rotation_asked_at FROM audit_log WHERE name = 'log'",
         params![],
     )?;
     let read = |mut row: Row| {
@@ -96,6 +111,7 @@ pub fn find(tx: &mut ReadTx<'_>) -> Result<Option<Log>> {
             term: row.take(5)?,
             holder: row.take(6)?,
             held_until: row.take(7)?,
+            rotation_asked_at: row.take(8)?,
         })
     };
     row.map(read).transpose()
@@ -215,6 +231,67 @@ pub fn sign(tx: &mut Tx<'_>, seen: &Log, checkpoint: &StoredCheckpoint) -> Resul
         params![size, note, signed_at],
     )?;
     Ok(true)
+}
+
+/// Asks whoever writes the tree for another key; false when there is no tree yet, or somebody asked
+/// before.
+pub fn ask_rotation(tx: &mut Tx<'_>, now: Timestamp) -> Result<bool> {
+    let asked = tx.exec(
+        "UPDATE audit_log SET rotation_asked_at = $1
+         WHERE name = 'log' AND rotation_asked_at IS NULL",
+        params![now],
+    )?;
+    Ok(asked == 1)
+}
+
+/// Has another key follow, introduced in the checkpoint of all that there is; false when the tree
+/// has gone on since, or another node took it over.
+pub fn introduce(tx: &mut Tx<'_>, seen: &Log, key: &StoredKey) -> Result<bool> {
+    let introduced = tx.exec(
+        "UPDATE audit_log SET vkey = $5, rotation_asked_at = NULL
+         WHERE name = 'log' AND term = $1 AND size = $2 AND signed_size = $2 AND vkey = $3
+         AND rotation_asked_at IS NOT NULL AND held_until >= $4",
+        params![seen.term, seen.size, seen.vkey, seen.held_until, key.vkey],
+    )?;
+    if introduced != 1 {
+        return Ok(false);
+    }
+    tx.exec_one(
+        "UPDATE audit_checkpoint SET note = $2 WHERE size = $1",
+        params![seen.size, key.note],
+    )?;
+    tx.push(
+        "INSERT INTO audit_key (vkey, sealed, note, created_at) VALUES ($1, $2, $3, $4)",
+        params![key.vkey, key.sealed, key.note, key.created_at],
+    )?;
+    Ok(true)
+}
+
+/// The keys that followed the first one, in their order.
+pub fn keys(tx: &mut ReadTx<'_>) -> Result<Vec<StoredKey>> {
+    let rows = tx.rows(
+        "SELECT vkey, sealed, note, created_at FROM audit_key ORDER BY created_at, vkey",
+        params![],
+    )?;
+    let read = |mut row: Row| {
+        Ok(StoredKey {
+            vkey: row.take(0)?,
+            sealed: row.take(1)?,
+            note: row.take(2)?,
+            created_at: row.take(3)?,
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Replaces what is sealed (another key-encryption key) if it is still what was read; false when it
+/// is not.
+pub fn reseal_key(tx: &mut Tx<'_>, vkey: &str, was: &[u8], sealed: &[u8]) -> Result<bool> {
+    let changed = tx.exec(
+        "UPDATE audit_key SET sealed = $3 WHERE vkey = $1 AND sealed = $2",
+        params![vkey, was, sealed],
+    )?;
+    Ok(changed == 1)
 }
 
 /// The last checkpoint.

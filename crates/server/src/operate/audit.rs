@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use munjigi_audit::{
-    Checkpoint, Completed, Directory, Edge, Error, Finding, Hash, Leaf, Proof, Tile, VerifierKey,
-    hash_in_tile, inclusion, leaf_hash, personal_line, tiles_of, write_bundle,
+    Checkpoint, Completed, Directory, Edge, Error, Finding, Hash, Keys, Leaf, Proof, Tile,
+    VerifierKey, hash_in_tile, inclusion, kept_line, leaf_hash, personal_line, tiles_of,
+    write_bundle,
 };
 use munjigi_core::audit::Kind;
 use munjigi_core::id::{EventId, UserId};
 use munjigi_store::audit::{self, AuditFilter, StoredEvent};
-use munjigi_store::audit_log::{self, Log, NamedPlace, StoredCheckpoint, StoredLeaf};
+use munjigi_store::audit_log::{self, Log, NamedPlace, StoredCheckpoint, StoredKey, StoredLeaf};
 use munjigi_store::page::{Listed, Page};
 use serde_json::{Value, json};
 
@@ -82,7 +83,12 @@ impl Operator {
         since: &[Checkpoint],
     ) -> Result<Result<Holds, Finding>, OperateError> {
         let note = self.audit_trail().await?.checkpoint.note;
-        let checkpoint = match Checkpoint::open(&note, key) {
+        let keys = match self.audit_keys(key).await? {
+            Ok(keys) => keys,
+            Err(finding) => return Ok(Err(finding)),
+        };
+        let since = [since, keys.changes.as_slice()].concat();
+        let checkpoint = match Checkpoint::open(&note, keys.last()) {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
                 return Ok(Err(Finding::tampered(None, format!("the checkpoint: {error}"))));
@@ -126,6 +132,32 @@ impl Operator {
             return Ok(Err(Finding::Forked(what)));
         }
         Ok(Ok(Holds { checkpoint, erased: walk.erased }))
+    }
+
+    /// The keys that followed `key`, which is trusted.
+    pub async fn audit_keys(
+        &self,
+        key: &VerifierKey,
+    ) -> Result<Result<Keys, Finding>, OperateError> {
+        Ok(Keys::follow(key, &self.introductions().await?))
+    }
+
+    /// The checkpoints that introduced keys, one in each line.
+    async fn introductions(&self) -> Result<String, OperateError> {
+        Ok(introductions(&self.read(|tx| Ok(audit_log::keys(tx)?)).await?))
+    }
+
+    /// Asks the server for another key to sign the trail with; false when somebody has before, or
+    /// there is no trail yet.
+    pub async fn rotate_audit_key(&self) -> Result<bool, OperateError> {
+        let (now, event) = (self.now(), self.event(Kind::AuditKeyRotationAsked)?);
+        let asked = self.write(move |tx| {
+            Ok(match audit_log::ask_rotation(tx, now)? {
+                true => Done::Changed(true, event.clone()),
+                false => Done::Same(false),
+            })
+        });
+        asked.await
     }
 
     /// The first of these places whose event is gone, and not because it was kept long enough.
@@ -211,6 +243,10 @@ impl Operator {
             }
         }
         written("personal.ndjson", lines.as_bytes())?;
+        let introductions = self.introductions().await?;
+        if !introductions.is_empty() {
+            written("keys.ndjson", introductions.as_bytes())?;
+        }
         written("checkpoint", trail.checkpoint.note.as_bytes())?;
         Ok(trail)
     }
@@ -336,6 +372,11 @@ impl Walk {
         }
         Ok(completed)
     }
+}
+
+/// The checkpoints that introduced these keys, one in each line.
+pub(crate) fn introductions(keys: &[StoredKey]) -> String {
+    keys.iter().map(|key| kept_line(&rfc3339(key.created_at), &key.note)).collect()
 }
 
 /// An event as people and programs read it.

@@ -27,7 +27,12 @@ const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const DAY: u64 = 24 * 3_600;
 
 /// Events that tell of something that no row shows.
-const SHOWN_BY_NO_ROW: &[Kind] = &[Kind::DataExported, Kind::PersonalDataErased];
+const SHOWN_BY_NO_ROW: &[Kind] = &[
+    Kind::DataExported,
+    Kind::PersonalDataErased,
+    Kind::AuditKeyRotationAsked,
+    Kind::AuditKeyRotated,
+];
 
 /// Kinds that other tests bring about, each with its file and its name.
 const ELSEWHERE: &[(Kind, &str, &str)] = &[];
@@ -675,6 +680,13 @@ async fn operations(books: &mut Books, database: &DatabaseUrl) {
         .step("a setting", &[Kind::SettingChanged], operator.reset_setting("signing_key_lifetime"))
         .await
         .unwrap();
+    let asking = operator.rotate_audit_key();
+    let kinds = [Kind::AuditKeyRotationAsked];
+    assert!(books.step("a key is asked for", &kinds, asking).await.unwrap());
+    let mut sequencer = Sequencer::new(&app.app).unwrap();
+    books.step("what happened is signed", &[], sequencer.run(&app.app)).await.unwrap();
+    let signing = sequencer.run(&app.app);
+    books.step("another key", &[Kind::AuditKeyRotated], signing).await.unwrap();
     let somebody = subject(&books.step("in", &[Kind::SignedIn], app.sign_in(JUN)).await.access);
     books
         .step(

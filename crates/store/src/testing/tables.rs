@@ -54,6 +54,7 @@ const STATE: &[(&str, &str)] = &[
 #[cfg(test)]
 const BOOKS: &[&str] = &[
     "counter",
+    "epoch",
     "throttle",
     "replay",
     "outbox",
@@ -63,6 +64,7 @@ const BOOKS: &[&str] = &[
     "audit_tile",
     "audit_checkpoint",
     "audit_log",
+    "audit_key",
 ];
 
 /// What a database holds.

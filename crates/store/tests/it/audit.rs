@@ -163,3 +163,50 @@ each_backend! {
         assert_eq!(list(&store, filter).await.len(), 1);
     }
 }
+
+/// What a search costs that finds nothing among a million events; the figures stand in
+/// `docs/reference/performance.md`.
+#[tokio::test]
+#[ignore = "writes a million events"]
+async fn a_search_of_a_million_events() {
+    let database = munjigi_store::testing::Database::sqlite();
+    let store = database.store().await;
+    for batch in 0..200_i64 {
+        let events = (0..5_000).map(|number| {
+            let mut event = event(0, Kind::SignedIn, Actor::User(user_id(3))).subject(user_id(3));
+            let mut random = [0; 10];
+            random[..8].copy_from_slice(&i64::to_be_bytes(number));
+            event.origin.at = at(batch);
+            event.id = EventId::from_parts(at(batch), random);
+            event.with("sid", "0198c0de-0000-7000-8000-000000000001")
+        });
+        let events: Vec<_> = events.collect();
+        let insert = move |_: &mut munjigi_store::Tx<'_>| {
+            Ok::<_, StoreError>(Committed::new((), Audit::Records(events.clone())))
+        };
+        store.write(insert).await.unwrap();
+    }
+    let none = AuditFilter::default;
+    let rare = AuditFilter { kind: Some(Kind::KeyCreated), ..none() };
+    let searches = [
+        ("a kind that is not there", rare.clone()),
+        ("the same in a millisecond", AuditFilter { since: Some(at(199)), ..rare.clone() }),
+        ("the same of one person", AuditFilter { subject: Some(user_id(3)), ..rare }),
+        ("everything", none()),
+        ("nobody", AuditFilter { subject: Some(user_id(4)), ..none() }),
+    ];
+    for (what, filter) in searches {
+        let (mut page, mut longest, mut pages) = (Page::first(50), 0, 0);
+        let begun = std::time::Instant::now();
+        while pages < 200 {
+            let (asked, filter, before) = (page.clone(), filter.clone(), begun.elapsed());
+            let listed = read(&store, move |tx| audit::list(tx, &asked, &filter)).await;
+            longest = longest.max((begun.elapsed() - before).as_micros());
+            (page.after, pages) = (listed.next, pages + 1);
+            if page.after.is_none() {
+                break;
+            }
+        }
+        println!("{what}: {pages} pages in {:?}, the longest {longest} µs", begun.elapsed());
+    }
+}

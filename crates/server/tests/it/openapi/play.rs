@@ -296,7 +296,9 @@ impl Play {
         self.call("list_events", with).await.expect(400);
         let mut sequencer = munjigi_server::sequencer::Sequencer::new(&self.app.app).unwrap();
         sequencer.run(&self.app.app).await.unwrap();
-        for (id, key) in [("read_checkpoint", ""), ("read_tile", "entries/000.p/1")] {
+        for (id, key) in
+            [("read_checkpoint", ""), ("read_audit_keys", ""), ("read_tile", "entries/000.p/1")]
+        {
             let with = With { token: Some(&jun), key, ..With::default() };
             self.call(id, with).await.expect(200);
         }

@@ -13,21 +13,43 @@ use munjigi_store::{ReadTx, StoreError};
 use crate::app::App;
 use crate::builtin::AUDIT_READ;
 use crate::extract::caller::Admin;
+use crate::extract::query::Query;
 use crate::failure::Failure;
+use crate::operate::audit::introductions;
 use crate::reply::problem::Problem;
 use crate::reply::raw;
 
 const TEXT: &str = "text/plain; charset=utf-8";
+const LINES: &str = "application/x-ndjson";
 const BYTES: &str = "application/octet-stream";
 /// tlog-tiles: what a tile holds at a width, it holds for ever. For the caller's own cache alone.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
 /// `GET /api/v1/audit/checkpoint`.
-pub async fn checkpoint(State(app): State<App>, admin: Admin) -> Result<Response, Problem> {
+pub async fn checkpoint(
+    State(app): State<App>,
+    admin: Admin,
+    query: Query,
+) -> Result<Response, Problem> {
+    query.finish()?;
+
     let newest = admin.read(&app, AUDIT_READ, audit_log::last_checkpoint).await?;
 
     let newest = newest.ok_or_else(|| not_there("no checkpoint was signed yet"))?;
     Ok(raw(StatusCode::OK, TEXT, newest.note.into()))
+}
+
+/// `GET /api/v1/audit/keys.ndjson`: the checkpoints that introduced the keys after the first.
+pub async fn keys(
+    State(app): State<App>,
+    admin: Admin,
+    query: Query,
+) -> Result<Response, Problem> {
+    query.finish()?;
+
+    let keys = admin.read(&app, AUDIT_READ, audit_log::keys).await?;
+
+    Ok(raw(StatusCode::OK, LINES, introductions(&keys).into()))
 }
 
 /// `GET /api/v1/audit/tile/…`: the hashes of a tile, or a bundle of entries.
@@ -35,7 +57,9 @@ pub async fn tile(
     State(app): State<App>,
     admin: Admin,
     Path(path): Path<String>,
+    query: Query,
 ) -> Result<Response, Problem> {
+    query.finish()?;
     let wanted = Tile::parse(&format!("tile/{path}"));
     let wanted = wanted.ok_or_else(|| not_there("no tile is called so"))?;
 
