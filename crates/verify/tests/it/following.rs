@@ -78,6 +78,9 @@ async fn at_a_cold_start_best_effort_serves_and_strict_refuses() {
     assert_eq!(answer.headers()["retry-after"], "1");
     assert!(!answer.headers().contains_key("www-authenticate"), "no other token would help");
     assert!(!strict.status().is_ready);
+    let told = strict.status().prometheus("");
+    assert!(told.contains("\nmunjigi_verify_ready 0\n"), "{told}");
+    assert!(!told.contains("staleness"), "nothing is known yet: {told}");
     // What is wrong anyway is told as what it is.
     assert_eq!(code(strict.verify("xyz").await), "malformed");
 
@@ -113,6 +116,9 @@ async fn in_a_partition_best_effort_serves_what_it_knows_and_strict_until_that_i
     for verifier in [&best, &strict] {
         assert_eq!(code(verifier.verify(&living).await), "ok", "30 seconds are borne");
         assert_eq!(verifier.status().revocation_staleness, Some(Duration::from_secs(30)));
+        let told = verifier.status().prometheus("api=\"orders\"");
+        let line = "munjigi_verify_revocation_staleness_seconds{api=\"orders\"} 30.000";
+        assert!(told.lines().any(|it| it == line), "{told}");
     }
     server.issuer.clock().advance(Duration::from_millis(1));
     for verifier in [&best, &strict] {

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod bombs;
 mod cache;
 mod dpop;
 mod extractors;
@@ -19,3 +20,4 @@ mod remote;
 mod replies;
 mod resource_metadata;
 mod tokens;
+mod vectors;
