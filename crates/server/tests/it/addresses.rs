@@ -144,6 +144,9 @@ async fn every_way_to_be_refused_is_put_off_in_the_shape_of_its_endpoint() {
     for (limit, way, status) in WAYS {
         let app = start().await;
         app.set("client_registration", "token").await;
+        if *way == "code" {
+            app.app.ensure_rsa_key().await.unwrap();
+        }
         let (asking, case) = (app.at(SOMEBODY), (*limit, *way));
         let mut first = 0;
         let answer = loop {

@@ -1,0 +1,299 @@
+//! Cases of the attack kit (`docs/reference/attack-kit.md`) that belong to no other file.
+
+use axum::body::Body;
+use http::{Method, Request};
+use munjigi_token::{Algorithm, SigningKey, base64url};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims};
+use crate::visitor::{Visitor, request, start};
+
+/// Where an access token opens something.
+const DOORS: [&str; 4] =
+    ["/api/v1/users/me", "/api/v1/admin/stats", "/oauth2/userinfo", "/api/v1/revocations"];
+
+/// An attacker who plants a cookie before somebody signs in is not signed in with them.
+#[tokio::test]
+async fn ss_01_a_cookie_that_was_planted_before_the_sign_in_is_worth_nothing_after_it() {
+    let minji = start().await;
+    let name = "__Host-munjigi-session";
+    // A real session of the attacker's own, and something made up.
+    let attacker = Visitor::of(&minji.app);
+    attacker.sign_in(attacker.open(&request(&[])).await, JUN).await;
+    for (planted, prompt) in
+        [(attacker.cookie(name).unwrap(), "select_account"), ("mj_bs_made-up".to_owned(), "login")]
+    {
+        let victim = Visitor::of(&minji.app);
+        victim.plant(name, &planted);
+        let mut answer = victim.open(&request(&[("prompt", Some(prompt))])).await;
+        if prompt == "select_account" {
+            let page = answer.location().unwrap();
+            answer = victim.send(&page, &[("action", "other")]).await;
+        }
+        victim.sign_in(answer, MINJI).await;
+
+        assert_ne!(victim.cookie(name).unwrap(), planted);
+        let thief = Visitor::of(&minji.app);
+        thief.plant(name, &planted);
+        let page = thief.open("/account").await;
+        assert!(!page.page().contains(MINJI.0), "the planted cookie shows the victim's account");
+    }
+}
+
+/// A token under somebody's claims, signed by `seal` over its input.
+fn token(header: &str, claims: &Value, seal: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let input = format!("{}.{}", base64url::encode(header), base64url::encode(claims.to_string()));
+    let signature = seal(input.as_bytes());
+    format!("{input}.{}", base64url::encode(signature))
+}
+
+async fn refused_everywhere(app: &TestApp, token: &str, what: &str) {
+    for door in DOORS {
+        let answer = app.read_as(door, token).await;
+        assert_eq!(answer.status.as_u16(), 401, "{what} at {door}: {}", answer.shown());
+    }
+    assert_eq!(app.introspect(app.web(), token).await, json!({"active": false}), "{what}");
+}
+
+#[tokio::test]
+async fn jw_01_a_token_without_a_signature_of_ours_opens_no_door() {
+    let app = TestApp::start().await;
+    let good = app.sign_in(JUN).await.access;
+    let said = claims(&good);
+    let jwks = app.get("/.well-known/jwks.json").await.json();
+    let jwk = jwks["keys"].as_array().unwrap().iter().find(|key| key["alg"] == "ES256").unwrap();
+    let kid = jwk["kid"].as_str().unwrap();
+    for alg in ["none", "None", "nOnE", "NONE", "", "HS256", "ES256"] {
+        let header = format!(r#"{{"alg":"{alg}","typ":"at+jwt","kid":"{kid}"}}"#);
+        refused_everywhere(&app, &token(&header, &said, |_| vec![]), alg).await;
+    }
+    let (x, y) = (jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap());
+    let point = [&[4][..], &base64url::decode(x).unwrap(), &base64url::decode(y).unwrap()].concat();
+    let texts = [jwk.to_string().into_bytes(), point, kid.as_bytes().to_vec(), vec![]];
+    for secret in texts.iter().flat_map(|text| [text.clone(), [text, &b"\n"[..]].concat()]) {
+        let header = format!(r#"{{"alg":"HS256","typ":"at+jwt","kid":"{kid}"}}"#);
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &secret);
+        let seal = |input: &[u8]| aws_lc_rs::hmac::sign(&key, input).as_ref().to_vec();
+        refused_everywhere(&app, &token(&header, &said, seal), "HS256 by our public key").await;
+    }
+    // The same claims are good with the signature that they came with.
+    app.read_as(DOORS[0], &good).await.expect(200);
+}
+
+/// Whatever a stranger calls their key: no file, no database, nobody elsewhere is asked for it.
+#[tokio::test]
+async fn jw_03_ten_thousand_names_of_keys_cost_the_database_nothing() {
+    let app = TestApp::start().await;
+    let said = claims(&app.sign_in(MINJI).await.access);
+    let stranger = SigningKey::generate(Algorithm::Es256).unwrap();
+    let public = serde_json::to_value(stranger.public_jwk().unwrap()).unwrap();
+    let named = |kid: Value, more: &str| {
+        let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":{kid}{more}}}"#);
+        token(&header, &said, |_| vec![7; 64])
+    };
+    let mut tokens: Vec<_> = (0..10_000).map(|it| named(json!(format!("kid-{it}")), "")).collect();
+    for kid in [
+        json!("../../../etc/passwd"),
+        json!("/dev/null"),
+        json!("' OR 1=1 --"),
+        json!("https://evil.example/key"),
+        json!("a\u{0}b"),
+        json!("k".repeat(5_000)),
+        json!(7),
+        json!(null),
+        json!(["a"]),
+    ] {
+        tokens.push(named(kid, ""));
+    }
+    for more in [
+        format!(r#","jwk":{public}"#),
+        r#","jku":"http://127.0.0.1:1/jwks.json""#.to_owned(),
+        r#","x5u":"file:///etc/passwd""#.to_owned(),
+        r#","x5c":["MIIB"]"#.to_owned(),
+    ] {
+        tokens.push(named(json!(stranger.kid()), &more));
+    }
+    let before = app.app.store.statistics();
+    for token in &tokens {
+        let answer = app.read_as(DOORS[0], token).await;
+        assert_eq!(answer.status.as_u16(), 401, "{}", answer.shown());
+    }
+    let after = app.app.store.statistics();
+    assert_eq!((after.reads, after.writes), (before.reads, before.writes));
+}
+
+/// Every place where a token is taken, and tokens that are only large, deep, or promise to grow.
+#[tokio::test]
+async fn jw_08_bombs_in_every_place_that_takes_a_token_are_refused() {
+    let app = TestApp::start().await;
+    let encode = |text: &str| base64url::encode(text);
+    let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
+    let es256 = encode(r#"{"alg":"ES256","typ":"at+jwt","kid":"a"}"#);
+    let pbes2 = r#"{"alg":"PBES2-HS512+A256KW","enc":"A256GCM","p2c":2147483648,"p2s":"AA"}"#;
+    let zipped = r#"{"alg":"dir","enc":"A256GCM","zip":"DEF"}"#;
+    let bombs = [
+        ("dots", ".".repeat(1_000_000)),
+        ("10 MB", "A".repeat(10_000_000)),
+        ("deep claims", format!("{es256}.{}.AA", encode(&deep))),
+        ("a deep header", format!("{}.e30.AA", encode(&deep))),
+        ("a deep header that fits", format!("{}.e30.AA", encode(&deep[..4_000]))),
+        ("PBES2", format!("{}.AA.AA.AA.AA", encode(pbes2))),
+        ("zip", format!("{}.AA.AA.AA.AA", encode(zipped))),
+    ];
+    for (what, bomb) in &bombs {
+        let refused = |answer: &Answer, at: &str| {
+            let status = answer.status.as_u16();
+            assert!((400..500).contains(&status), "{what} at {at}: {}", answer.shown());
+        };
+        for door in DOORS {
+            refused(&app.read_as(door, bomb).await, door);
+        }
+        let assertion = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", bomb),
+        ];
+        refused(&app.form("/oauth2/token", &assertion).await, "client_assertion");
+        let refresh = [("grant_type", "refresh_token"), ("refresh_token", bomb)];
+        refused(&app.form("/oauth2/token", &refresh).await, "refresh_token");
+        // What is no token is not active (RFC 7662 §2.2); what is too large is refused unread.
+        let told = app.form_as(app.web(), "/oauth2/introspect", &[("token", bomb)]).await;
+        if told.status == 200 {
+            assert_eq!(told.json(), json!({"active": false}), "{what}");
+        } else {
+            refused(&told, "introspection");
+        }
+        let hint = format!("/oauth2/logout?id_token_hint={bomb}");
+        if bomb.len() < 60_000 {
+            let page = app.get(&hint).await;
+            assert!([200, 303, 400, 414].contains(&page.status.as_u16()), "{what}: {}", page.status);
+            let proof = Request::post("/oauth2/token")
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("dpop", bomb.as_str())
+                .body(Body::from("grant_type=client_credentials&client_id=web"));
+            refused(&app.send(proof.unwrap()).await, "DPoP");
+        }
+    }
+}
+
+/// A password is all of its letters: nothing is cut, trimmed or made equal that is not the same
+/// text, and one that is too long never reaches the hashing threads.
+#[tokio::test]
+async fn lg_04_each_password_is_itself_and_one_that_is_too_long_is_refused_before_it_is_hashed() {
+    let app = TestApp::start().await;
+    let twin = |end: char| format!("{}{end}", "abcdefghij klmnop ".repeat(4)).replacen('a', "A", 1);
+    let sign_in = |email: &'static str, password: String| {
+        let app = app.clone();
+        let body = json!({"email": email, "password": password});
+        async move { app.post("/api/v1/users/signin", body).await.status.as_u16() }
+    };
+    assert!(twin('x').len() > 72, "bcrypt reads 72 bytes");
+    app.sign_up("twin@test.com", &twin('x')).await;
+    assert_eq!(sign_in("twin@test.com", twin('x')).await, 200);
+    assert_eq!(sign_in("twin@test.com", twin('y')).await, 401);
+
+    let spaced = " two spaces around it 🙂 ";
+    app.sign_up("space@test.com", spaced).await;
+    assert_eq!(sign_in("space@test.com", spaced.to_owned()).await, 200);
+    assert_eq!(sign_in("space@test.com", spaced.trim().to_owned()).await, 401);
+
+    // 256 code points of four bytes each are taken as they are.
+    let longest: String = "🙂🙃".chars().cycle().take(256).collect();
+    app.sign_up("long@test.com", &longest).await;
+    assert_eq!(sign_in("long@test.com", longest.clone()).await, 200);
+    assert_eq!(sign_in("long@test.com", longest.chars().take(255).collect()).await, 401);
+
+    let hashed = |app: &TestApp| {
+        let app = app.app.clone();
+        async move {
+            let text = munjigi_server::metrics::scrape(&app).await;
+            let name = "munjigi_hashing_wait_seconds_count ";
+            text.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned()
+        }
+    };
+    let before = hashed(&app).await;
+    for length in [5_000, 50_000] {
+        let body = json!({"email": "more@test.com", "password": "x".repeat(length)});
+        app.post("/api/v1/users/signup", body).await.expect(422);
+    }
+    assert_eq!(hashed(&app).await, before, "a password that is too long was hashed");
+}
+
+/// CVE-2021-3754: whoever signs in by a name that is another person's address would be asked for
+/// the wrong password, or let in as the wrong person.
+#[tokio::test]
+async fn lg_09_nobody_is_called_by_somebody_elses_address_or_name() {
+    let app = TestApp::start().await;
+    for username in [MINJI.0, "MINJI@demo.local", "minji@demo.local ", "minji", "MINJI"] {
+        let body = json!({
+            "email": "new@test.com", "password": "three words and a tree", "username": username,
+        });
+        let answer = app.post("/api/v1/users/signup", body).await;
+        assert!([409, 422].contains(&answer.status.as_u16()), "{username}: {}", answer.shown());
+    }
+    let jun = app.sign_in(JUN).await;
+    for username in [MINJI.0, "minji"] {
+        let body = json!({"username": username});
+        let answer = app.call(Method::PATCH, "/api/v1/users/me", &jun.access, body).await;
+        assert!([409, 422].contains(&answer.status.as_u16()), "{username}: {}", answer.shown());
+    }
+    app.sign_in(MINJI).await;
+}
+
+/// CVE-2026-33504 and its kin: depth costs a stack, unless it is refused before it is built.
+#[tokio::test]
+async fn ad_05_json_of_ten_thousand_brackets_is_refused_everywhere() {
+    let app = TestApp::start().await;
+    let jun = app.sign_in(JUN).await;
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let body = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+        for route in munjigi_server::routes(munjigi_server::Mode::Dev) {
+            if !["POST", "PUT", "PATCH"].contains(&route.method) {
+                continue;
+            }
+            let request = Request::builder()
+                .method(route.method)
+                .uri(route.path.replace('{', "").replace('}', ""))
+                .header("content-type", "application/json")
+                .header("authorization", format!("Bearer {}", jun.access))
+                .body(Body::from(body.clone()));
+            let status = app.send(request.unwrap()).await.status.as_u16();
+            // A route that reads no body has nothing to refuse.
+            let reads_none = route.path.ends_with("/enable")
+                || route.path.ends_with("/disable")
+                || route.path.ends_with("/signout")
+                || route.path.ends_with("/userinfo")
+                || route.path.ends_with("/rotate-secret");
+            assert!(status < 500, "{} {}: {status}", route.method, route.path);
+            assert!((400..500).contains(&status) || reads_none, "{} {}", route.method, route.path);
+        }
+    }
+}
+
+/// CVE-2024-32967: what the database said is for the log, and never for who asked.
+#[tokio::test]
+async fn wb_05_a_database_that_fails_is_told_by_an_id_alone() {
+    let app = TestApp::start().await;
+    let tokens = app.sign_in(MINJI).await;
+    app.app.store.clone().close().await;
+    let body = json!({"email": MINJI.0, "password": MINJI.1});
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())];
+    let answers = [
+        app.post("/api/v1/users/signin", body).await,
+        app.read_as("/api/v1/users/me", &tokens.access).await,
+        app.form("/oauth2/token", &refresh).await,
+        app.get("/readyz").await,
+    ];
+    for answer in answers {
+        let text = String::from_utf8_lossy(&answer.bytes).to_lowercase();
+        assert_eq!(answer.status.as_u16(), 503, "{}", answer.shown());
+        assert!(answer.header("x-request-id").is_some());
+        for told in ["sqlite", "postgres", "store", "closed", "sql", "table", ".rs", "panic"] {
+            assert!(!text.contains(told), "{told}: {text}");
+        }
+    }
+    // Whoever only verifies goes on.
+    app.get("/.well-known/jwks.json").await.expect(200);
+    let configuration = app.get("/.well-known/openid-configuration").await.expect(200);
+    assert_eq!(configuration.text("/issuer"), ISSUER);
+}
