@@ -1,5 +1,5 @@
-//! When to come again: `Retry-After` (RFC 9110 §10.2.3) and, where a budget is the reason, which one
-//! it is (draft-ietf-httpapi-ratelimit-headers-10). The same for right and wrong guesses.
+//! When to come again: `Retry-After` (RFC 9110 §10.2.3) and, where a budget is the reason, which
+//! one it is (draft-ietf-httpapi-ratelimit-headers-10). The same for right and wrong guesses.
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
