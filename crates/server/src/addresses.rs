@@ -2,8 +2,8 @@
 //! be written for it by strangers, before it is put off. Only refusals and such writes are counted,
 //! so that a right request costs nothing, and while nobody is put off not even a look.
 //!
-//! In the memory of each node, and nowhere else: a flood must not become writes. What is told to the
-//! audit trail is that an address was put off, once for each time.
+//! In the memory of each node, and nowhere else: a flood must not become writes. What is told to
+//! the audit trail is that an address was put off, once for each time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
