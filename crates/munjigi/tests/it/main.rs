@@ -10,10 +10,12 @@
 )]
 
 mod audit;
+mod canaries;
 mod clients;
 mod configuration;
 mod dev;
 mod keys;
+mod outage;
 mod people;
 mod planted;
 mod postgres;

@@ -1,6 +1,7 @@
 //! The pages in `docs/reference` and the program say the same: what can be made from the program is
 //! made, and the rest is looked for in the page. A page that is behind fails here.
 
+mod attacks;
 mod claims;
 mod commands;
 mod conformance;

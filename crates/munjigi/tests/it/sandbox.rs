@@ -127,6 +127,22 @@ fn finish(mut child: Child, input: &str) -> Done {
     }
 }
 
+/// What a server said, once it has ended.
+struct Heard {
+    heard: mpsc::Receiver<Vec<u8>>,
+    text: Option<std::io::Cursor<Vec<u8>>>,
+}
+
+impl Read for Heard {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if self.text.is_none() {
+            let text = self.heard.recv_timeout(PATIENCE).map_err(std::io::Error::other)?;
+            self.text = Some(std::io::Cursor::new(text));
+        }
+        self.text.as_mut().unwrap().read(into)
+    }
+}
+
 /// A running server; it ends with this value.
 pub struct Server {
     child: Child,
@@ -158,6 +174,26 @@ impl Server {
         let stderr: Box<dyn Read + Send> = Box::new(child.stderr.take().unwrap());
         let url = format!("http://127.0.0.1:{port}");
         let rest = BufReader::new(stderr);
+        let server = Self { child, first_line: String::new(), rest, told: Value::Null, url };
+        server.until(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
+        server.until(|| server.get("/readyz", None).0 == 200);
+        server
+    }
+
+    /// The same for one that says a lot: what it says is read all the while, lest it wait for a
+    /// full pipe.
+    pub fn listening_quietly(mut command: Command, port: u16) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let (said, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = Vec::new();
+            // Whoever listened is gone when the test has failed.
+            drop(stderr.read_to_end(&mut text).map(|_| said.send(text)));
+        });
+        let rest: Box<dyn Read + Send> = Box::new(Heard { heard, text: None });
+        let url = format!("http://127.0.0.1:{port}");
+        let rest = BufReader::new(rest);
         let server = Self { child, first_line: String::new(), rest, told: Value::Null, url };
         server.until(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
         server.until(|| server.get("/readyz", None).0 == 200);

@@ -28,35 +28,55 @@ rm -rf "$directory"
 
 /// A running cluster with a template that has the product's tables.
 pub struct Cluster {
-    address: String,
+    port: u16,
+    binaries: PathBuf,
+    directory: PathBuf,
     /// Whether the template is there.
     template: Mutex<bool>,
-    /// Its standard input is the pipe that keeps the server alive.
-    _watchdog: Child,
+    /// How the server is started.
+    server: Vec<String>,
+    /// Each one's standard input is the pipe that keeps a server alive: the last one's is the one
+    /// that runs.
+    watchdogs: Vec<Child>,
 }
 
 impl Cluster {
     /// Starts a cluster with these settings (`fsync=off`); `None` where PostgreSQL is missing.
     pub fn start(settings: &[&str]) -> io::Result<Option<Self>> {
         let Some(binaries) = find_binaries()? else { return Ok(None) };
-        let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir()?.keep();
-        let user = Account::for_owner_of(&directory)?;
-        user.take_over(&directory)?;
-        let data = directory.join("data");
-        let made = user
-            .command(&binaries.join("initdb"))
-            .args(["--username=munjigi", "--auth=trust", "--encoding=UTF8", "--locale=C"])
-            .arg("--no-sync")
-            .arg(format!("--pgdata={}", data.display()))
-            .stdin(Stdio::null())
-            .output()?;
-        if !made.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()));
-        }
+        let (directory, user) = place()?;
+        run_program(
+            user.command(&binaries.join("initdb"))
+                .args(["--username=munjigi", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+                .arg("--no-sync")
+                .arg(format!("--pgdata={}", directory.join("data").display())),
+        )?;
+        Self::run_in(&directory, binaries, (free_port()?, settings)).map(Some)
+    }
 
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    /// A copy of this cluster as it is now (`pg_basebackup`) in a cluster of its own on this port:
+    /// a standby that follows it, or a backup that was restored.
+    pub fn copy(&self, copy: Copy, port: u16, settings: &[&str]) -> io::Result<Self> {
+        let (directory, user) = place()?;
+        let mut command = user.command(&self.binaries.join("pg_basebackup"));
+        command.args(["--host=127.0.0.1", "--username=munjigi", "--checkpoint=fast", "--no-sync"]);
+        command.arg(format!("--port={}", self.port));
+        command.arg(format!("--pgdata={}", directory.join("data").display()));
+        if copy == Copy::Standby {
+            command.arg("--write-recovery-conf");
+        }
+        run_program(&mut command)?;
+        Self::run_in(&directory, self.binaries.clone(), (port, settings))
+    }
+
+    fn run_in(
+        directory: &Path,
+        binaries: PathBuf,
+        (port, settings): (u16, &[&str]),
+    ) -> io::Result<Self> {
+        let user = Account::for_owner_of(directory)?;
         let mut server = user.words(&binaries.join("postgres"));
-        server.extend(["-D".to_owned(), data.display().to_string()]);
+        server.extend(["-D".to_owned(), directory.join("data").display().to_string()]);
         let fixed = [
             format!("port={port}"),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -66,18 +86,71 @@ impl Cluster {
         for setting in fixed.into_iter().chain(settings.iter().map(|text| (*text).to_owned())) {
             server.extend(["-c".to_owned(), setting]);
         }
+        let (template, directory) = (Mutex::new(false), directory.to_owned());
+        let watchdogs = Vec::new();
+        let mut cluster = Self { port, binaries, directory, template, server, watchdogs };
+        cluster.start_again()?;
+        Ok(cluster)
+    }
+
+    /// Starts the server on what is there, after [`Cluster::stop`].
+    pub fn start_again(&mut self) -> io::Result<()> {
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "sh"])
-            .arg(&directory)
-            .args(server)
+            .arg(&self.directory)
+            .args(&self.server)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let address = format!("munjigi@127.0.0.1:{port}");
-        let cluster = Self { address, template: Mutex::new(false), _watchdog: watchdog };
-        wait_until_up(port, &directory.join("log"))?;
-        Ok(Some(cluster))
+        // The one before stays: its end would take the directory along.
+        self.watchdogs.push(watchdog);
+        wait_until_up(self.port, &self.directory.join("log"))
+    }
+
+    /// Stops the server as its operator does, and waits for its end. The directory stays.
+    pub fn stop(&self) -> io::Result<()> {
+        let file = self.directory.join("data/postmaster.pid");
+        let text = fs::read_to_string(&file)?;
+        let id = text.lines().next().unwrap_or_default();
+        run_program(Command::new("kill").args(["-INT", id]))?;
+        for _ in 0..300 {
+            if !file.exists() {
+                return Ok(());
+            }
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+        Err(io::Error::other("PostgreSQL does not stop"))
+    }
+
+    /// The port that it listens on.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends its first process as `kill -9` does: nothing is told to anybody, nothing is finished.
+    pub fn kill(&self) -> io::Result<()> {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        let id = file.lines().next().unwrap_or_default().to_owned();
+        run_program(Command::new("kill").args(["-9", &id]))
+    }
+
+    /// Makes a standby the primary.
+    pub fn promote(&self) -> io::Result<()> {
+        let user = Account::for_owner_of(&self.directory)?;
+        let mut command = user.command(&self.binaries.join("pg_ctl"));
+        let data = self.directory.join("data");
+        run_program(command.arg("promote").arg("-w").arg(format!("--pgdata={}", data.display())))
+    }
+
+    /// Confirms nothing from now on that a standby does not have, or does again.
+    pub fn wait_for_standby(&self, waits: bool) -> Result<(), StoreError> {
+        let sql = match waits {
+            true => "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            false => "ALTER SYSTEM RESET synchronous_standby_names",
+        };
+        self.run("postgres", sql)?;
+        self.run("postgres", "SELECT pg_reload_conf()")
     }
 
     /// The URL of one of its databases. `postgres` is always there.
@@ -106,7 +179,36 @@ impl Cluster {
     }
 
     fn text_url(&self, database: &str) -> String {
-        format!("postgres://{}/{database}?sslmode=disable", self.address)
+        format!("postgres://munjigi@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+}
+
+/// What a copy of a cluster is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// A standby that follows it.
+    Standby,
+    /// A backup of it that is restored at once.
+    Backup,
+}
+
+/// A directory for a cluster, and whose it is.
+fn place() -> io::Result<(PathBuf, Account)> {
+    let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir()?.keep();
+    let user = Account::for_owner_of(&directory)?;
+    user.take_over(&directory)?;
+    Ok((directory, user))
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn run_program(command: &mut Command) -> io::Result<()> {
+    let done = command.stdin(Stdio::null()).output()?;
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&done.stderr).into_owned())),
     }
 }
 
@@ -115,8 +217,11 @@ struct Account(Option<(u32, u32)>);
 
 impl Account {
     fn for_owner_of(directory: &Path) -> io::Result<Self> {
-        if fs::metadata(directory)?.uid() != 0 {
-            return Ok(Self(None));
+        let owner = fs::metadata(directory)?;
+        if owner.uid() != 0 {
+            // Root has given it away already.
+            let is_root = fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
+            return Ok(Self(is_root.then(|| (owner.uid(), owner.gid()))));
         }
         let accounts = fs::read_to_string("/etc/passwd")?;
         let numbers = ["postgres:", "nobody:"].iter().find_map(|name| {
@@ -187,7 +292,10 @@ fn wait_until_up(port: u16, log: &Path) -> io::Result<()> {
         match run_batch(&url, "SELECT 1") {
             Ok(()) => return Ok(()),
             // It is up; the settings of this cluster are what a test wants to see refused.
-            Err(StoreError::Unavailable(why)) if why.starts_with("PostgreSQL runs with") => {
+            Err(StoreError::Unavailable(why))
+                if why.starts_with("PostgreSQL runs with")
+                    || why.starts_with("PostgreSQL is a standby") =>
+            {
                 return Ok(());
             }
             Err(error) => last = error.to_string(),

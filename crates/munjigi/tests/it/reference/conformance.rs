@@ -37,7 +37,9 @@ pub(super) fn exists(file: &str, function: &str) -> bool {
     let begins = format!("fn {function}(");
     lines.iter().enumerate().any(|(at, line)| {
         let above = at.checked_sub(1).map_or("", |above| lines[above].trim());
-        let is_test = ["#[test]", "#[tokio::test]"].contains(&above) || line.contains("(database)");
+        let below = lines.get(at + 1).map_or("", |below| below.trim());
+        let of_each = line.contains("(database)") || below.trim_end_matches(',') == "database";
+        let is_test = above == "#[test]" || above.starts_with("#[tokio::test") || of_each;
         line.contains(&begins) && is_test
     })
 }
