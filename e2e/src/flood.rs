@@ -139,7 +139,8 @@ fn round(address: &str) -> (Vec<(&'static str, u16)>, usize) {
     };
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
     let header = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nx: {}", "a".repeat(10_000_000));
-    let uri = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(13_000));
+    let uri = "a".repeat(13_000);
+    let uri = format!("GET /{uri} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let mut seen = vec![
         ("100,000 scopes", status(address, &whole("/oauth2/token", form, &scopes(100_000)))),
         ("8,000 scopes", status(address, &whole("/oauth2/token", form, &scopes(8_000)))),

@@ -23,6 +23,7 @@ use munjigi_e2e::Dev;
 use munjigi_e2e::contention::Contention;
 use munjigi_e2e::crash::Campaign;
 use munjigi_e2e::failover::{self, Standby};
+use munjigi_e2e::flood;
 use munjigi_e2e::nodes;
 use munjigi_e2e::production::Production;
 use munjigi_e2e::storm::Storm;
@@ -76,6 +77,22 @@ enum What {
         /// For so many seconds
         #[arg(long, default_value_t = 60)]
         seconds: u32,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Open connections that are slow or silent, and see when they are closed (DS-01)
+    Slow {
+        /// How many; as many files may have to be open, and some more (`ulimit -n`)
+        #[arg(long, default_value_t = 1_000)]
+        connections: usize,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Send what is far too large, and see what it takes (DS-02)
+    Large {
+        /// How often
+        #[arg(long, default_value_t = 100)]
+        times: usize,
         #[command(flatten)]
         place: Place,
     },
@@ -136,6 +153,19 @@ async fn main() {
             }
             let tally = Contention::of(presentations).run(&mut servers).await;
             told(&tally, tally.violations.len());
+        }
+        What::Slow { connections, place } => {
+            let mut server = place.server().await;
+            server.start();
+            let seen = flood::slow(&server, connections).await;
+            told(&seen, seen.connections - seen.closed);
+        }
+        What::Large { times, place } => {
+            let mut server = place.server().await;
+            server.start();
+            let seen = flood::large(&server, times);
+            let taken = seen.statuses.iter().filter(|(_, status)| (1..400).contains(status));
+            told(&seen, taken.count());
         }
         What::Timings { samples } => timings(samples).await,
         What::Storm { rate, seconds, place } => {
