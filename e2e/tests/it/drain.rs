@@ -237,9 +237,6 @@ impl SlowPost {
 
 fn converse(stream: TcpStream, mails: &Mutex<Vec<String>>, tell: &Sender<()>, may: &Receiver<()>) {
     let mut reader = BufReader::new(stream);
-    let say = |reader: &mut BufReader<TcpStream>, line: &str| {
-        drop(reader.get_mut().write_all(format!("{line}\r\n").as_bytes()));
-    };
     say(&mut reader, "220 slow");
     let mut line = String::new();
     while reader.read_line(&mut line).is_ok_and(|count| count > 0) {
@@ -247,25 +244,30 @@ fn converse(stream: TcpStream, mails: &Mutex<Vec<String>>, tell: &Sender<()>, ma
         line.clear();
         match verb.split([' ', ':']).next().unwrap_or_default() {
             "DATA" => {
-                say(&mut reader, "354 go on");
-                let mut mail = String::new();
-                while !mail.ends_with("\r\n.\r\n") {
-                    if reader.read_line(&mut mail).is_ok_and(|count| count == 0) {
-                        return;
-                    }
-                }
+                let Some(mail) = read_mail(&mut reader) else { return };
                 mails.lock().unwrap().push(mail);
                 drop(tell.send(()));
                 drop(may.recv_timeout(Duration::from_secs(30)));
                 say(&mut reader, "250 taken");
             }
-            "QUIT" => {
-                say(&mut reader, "221 bye");
-                return;
-            }
+            "QUIT" => return say(&mut reader, "221 bye"),
             _ => say(&mut reader, "250 ok"),
         }
     }
+}
+
+fn say(reader: &mut BufReader<TcpStream>, line: &str) {
+    drop(reader.get_mut().write_all(format!("{line}\r\n").as_bytes()));
+}
+
+/// A mail up to its end; `None` when the other side went away.
+fn read_mail(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    say(reader, "354 go on");
+    let mut mail = String::new();
+    while !mail.ends_with("\r\n.\r\n") {
+        reader.read_line(&mut mail).ok().filter(|count| *count > 0)?;
+    }
+    Some(mail)
 }
 
 #[test]

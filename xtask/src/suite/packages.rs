@@ -1,6 +1,6 @@
-//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, Chromium, curl, openssl,
-//! nginx, Caddy; and the packages of the third-party clients. It must not change a system that lacks
-//! nothing.
+//! What the tests need beside Rust: PostgreSQL, Python, Node, a JDK, Maven, Chromium, curl,
+//! openssl, nginx, Caddy; and the packages of the third-party clients. It must not change a system
+//! that lacks nothing.
 
 use std::fs;
 use std::io::IsTerminal;
