@@ -74,7 +74,7 @@ impl Cluster {
         binaries: PathBuf,
         (port, settings): (u16, &[&str]),
     ) -> io::Result<Self> {
-        let user = Account::for_owner_of(directory)?;
+        let user = Account::for_this_process()?;
         let mut server = user.words(&binaries.join("postgres"));
         server.extend(["-D".to_owned(), directory.join("data").display().to_string()]);
         let fixed = [
@@ -137,7 +137,7 @@ impl Cluster {
 
     /// Makes a standby the primary.
     pub fn promote(&self) -> io::Result<()> {
-        let user = Account::for_owner_of(&self.directory)?;
+        let user = Account::for_this_process()?;
         let mut command = user.command(&self.binaries.join("pg_ctl"));
         let data = self.directory.join("data");
         run_program(command.arg("promote").arg("-w").arg(format!("--pgdata={}", data.display())))
@@ -195,7 +195,7 @@ pub enum Copy {
 /// A directory for a cluster, and whose it is.
 fn place() -> io::Result<(PathBuf, Account)> {
     let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir()?.keep();
-    let user = Account::for_owner_of(&directory)?;
+    let user = Account::for_this_process()?;
     user.take_over(&directory)?;
     Ok((directory, user))
 }
@@ -216,12 +216,10 @@ fn run_program(command: &mut Command) -> io::Result<()> {
 struct Account(Option<(u32, u32)>);
 
 impl Account {
-    fn for_owner_of(directory: &Path) -> io::Result<Self> {
-        let owner = fs::metadata(directory)?;
-        if owner.uid() != 0 {
-            // Root has given it away already.
-            let is_root = fs::metadata("/proc/self").is_ok_and(|it| it.uid() == 0);
-            return Ok(Self(is_root.then(|| (owner.uid(), owner.gid()))));
+    fn for_this_process() -> io::Result<Self> {
+        // Whoever makes a directory owns it.
+        if fs::metadata(tempfile::tempdir()?.path())?.uid() != 0 {
+            return Ok(Self(None));
         }
         let accounts = fs::read_to_string("/etc/passwd")?;
         let numbers = ["postgres:", "nobody:"].iter().find_map(|name| {
