@@ -74,7 +74,7 @@ impl Tls {
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| vec![Unusable::certificate(error.to_string())])?
             .with_no_client_auth();
-        let resolver: Arc<dyn ResolvesServerCert> = Arc::clone(&current) as _;
+        let resolver = Arc::clone(&current);
         let mut config = config.with_cert_resolver(resolver);
         // RFC 7301: what we speak, what we would rather speak first.
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
