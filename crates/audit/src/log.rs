@@ -1,5 +1,5 @@
-//! A log as it is read, wherever it lies: its files by the names that tlog-tiles gives them. It must
-//! not believe anything that it reads.
+//! A log as it is read, wherever it lies: its files by the names that tlog-tiles gives them. It
+//! must not believe anything that it reads.
 
 use std::io::{self, ErrorKind};
 

@@ -20,12 +20,12 @@ const USAGE: &str = "\
 munjigi-audit: verifies an audit trail without its server
 
   munjigi-audit verify --vkey KEY --log LOG [--since FILE]
-      computes every hash anew; with a file of checkpoints that were kept (an anchor file, or one
-      checkpoint), also that nothing before them was changed or taken back
+      computes every hash anew; with a file of checkpoints that were kept (an anchor file, or
+      one checkpoint), also that nothing before them was changed or taken back
   munjigi-audit monitor --vkey KEY --log LOG --state FILE [--every SECONDS | --once]
                         [--kinds KIND,KIND,...]
-      looks again and again; what it sees has to go on from what it saw, which stands in FILE; prints
-      each new event, or those of some kinds
+      looks again and again; what it sees has to go on from what it saw, which stands in FILE;
+      prints each new event, or those of some kinds
   munjigi-audit prove --vkey KEY --log LOG (--index N | --event ID)
       writes a proof that one event is in the trail
   munjigi-audit check-proof --vkey KEY FILE

@@ -1,6 +1,6 @@
-//! Anchors: places outside of the database that are told now and then how far the audit trail is, so
-//! that nobody can rewrite what came before. A file, syslog (RFC 5424), or a URL. It must never keep
-//! a request, or the tree, waiting: whoever cannot be told is told later.
+//! Anchors: places outside of the database that are told now and then how far the audit trail is,
+//! so that nobody can rewrite what came before. A file, syslog (RFC 5424), or a URL. It must never
+//! keep a request, or the tree, waiting: whoever cannot be told is told later.
 
 use std::collections::BTreeMap;
 use std::fmt;

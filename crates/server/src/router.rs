@@ -346,13 +346,27 @@ fn account_api(table: Table) -> Table {
 
 const API_SECRETS: &str = "/api/v1/admin/apis/{audience}/secrets";
 
-fn admin_api(table: Table) -> Table {
+fn key_api(table: Table) -> Table {
     table
-        .admin("GET", "/api/v1/admin/stats", STATS_READ, admin::stats::stats)
+        .admin("GET", API_SECRETS, KEYS_READ, admin::api_secrets::list)
+        .admin("POST", API_SECRETS, KEYS_WRITE, admin::api_secrets::share)
+        .admin("DELETE", API_SECRETS, KEYS_WRITE, admin::api_secrets::delete)
+        .admin("GET", "/api/v1/admin/keys", KEYS_READ, admin::keys::list)
+        .admin("POST", "/api/v1/admin/keys/rotate", KEYS_WRITE, admin::keys::rotate)
+        .admin("POST", "/api/v1/admin/keys/{kid}/withdraw", KEYS_WRITE, admin::keys::withdraw)
+}
+
+fn audit_api(table: Table) -> Table {
+    table
         .admin("GET", "/api/v1/admin/audit", AUDIT_READ, admin::audit::list)
         .admin("GET", "/api/v1/audit/checkpoint", AUDIT_READ, admin::audit_tiles::checkpoint)
         .admin("GET", "/api/v1/audit/keys.ndjson", AUDIT_READ, admin::audit_tiles::keys)
         .admin("GET", "/api/v1/audit/tile/{*path}", AUDIT_READ, admin::audit_tiles::tile)
+}
+
+fn admin_api(table: Table) -> Table {
+    audit_api(key_api(table))
+        .admin("GET", "/api/v1/admin/stats", STATS_READ, admin::stats::stats)
         .admin("GET", "/api/v1/admin/users", USERS_READ, admin::users::list)
         .admin("POST", "/api/v1/admin/users", USERS_WRITE, admin::users::create)
         .admin("GET", "/api/v1/admin/users/{id}", USERS_READ, admin::users::show)
@@ -402,12 +416,6 @@ fn admin_api(table: Table) -> Table {
         .admin("DELETE", "/api/v1/admin/apis/{audience}", APIS_WRITE, admin::apis::delete)
         .admin("POST", "/api/v1/admin/apis/{audience}/disable", APIS_WRITE, admin::apis::disable)
         .admin("POST", "/api/v1/admin/apis/{audience}/enable", APIS_WRITE, admin::apis::enable)
-        .admin("GET", API_SECRETS, KEYS_READ, admin::api_secrets::list)
-        .admin("POST", API_SECRETS, KEYS_WRITE, admin::api_secrets::share)
-        .admin("DELETE", API_SECRETS, KEYS_WRITE, admin::api_secrets::delete)
-        .admin("GET", "/api/v1/admin/keys", KEYS_READ, admin::keys::list)
-        .admin("POST", "/api/v1/admin/keys/rotate", KEYS_WRITE, admin::keys::rotate)
-        .admin("POST", "/api/v1/admin/keys/{kid}/withdraw", KEYS_WRITE, admin::keys::withdraw)
         .admin("GET", "/api/v1/admin/roles", ROLES_READ, admin::roles::list)
         .admin("POST", "/api/v1/admin/roles", ROLES_WRITE, admin::roles::create)
         .admin("GET", "/api/v1/admin/roles/{name}", ROLES_READ, admin::roles::show)

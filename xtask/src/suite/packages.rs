@@ -174,8 +174,8 @@ pub(super) fn install_node() -> Outcome {
     })
 }
 
-/// `target/e2e-go`: the verifier and the auditor of `e2e/clients/go`. Debian's Go is too old for its library, so
-/// that Go is used where somebody installed it, and left out loudly elsewhere.
+/// `target/e2e-go`: the verifier and the auditor of `e2e/clients/go`. Debian's Go is too old for
+/// their libraries, so that Go is used where somebody installed it, and left out loudly elsewhere.
 pub(super) fn install_go() -> Outcome {
     if !succeeds(command("go").arg("version")) {
         return Outcome::LeftOut("there is no Go: coreos/go-oidc and sumdb are not run".to_owned());
@@ -187,11 +187,15 @@ pub(super) fn install_go() -> Outcome {
         "clients/go/go.sum",
     ];
     install(&target("e2e-go"), &sources, |folder| {
-        [("verifier", "."), ("auditor", "./auditor")].into_iter().try_for_each(|(name, package)| {
+        for (name, package) in [("verifier", "."), ("auditor", "./auditor")] {
             let mut build = command("go");
             let build = build.args(["build", "-o"]).arg(folder.join(name)).arg(package);
-            run(build.current_dir(source("clients/go")))
-        })
+            match run(build.current_dir(source("clients/go"))) {
+                Outcome::Passed => {}
+                failed => return failed,
+            }
+        }
+        Outcome::Passed
     })
 }
 

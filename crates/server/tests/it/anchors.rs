@@ -1,5 +1,5 @@
-//! Anchors: who is told how far the audit trail is, in a file, by syslog over real sockets, by HTTP;
-//! and that what they keep is what a trail is measured by.
+//! Anchors: who is told how far the audit trail is, in a file, by syslog over real sockets, by
+//! HTTP; and that what they keep is what a trail is measured by.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

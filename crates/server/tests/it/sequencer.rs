@@ -213,8 +213,8 @@ each_backend! {
         let size = signed(sequencer.run(&app.app).await.unwrap());
         let (operator, key) = operator(&app, &database).await;
         let note = operator.audit_trail().await.unwrap().checkpoint.note;
-        let kept = Checkpoint::open(&note, &key).unwrap();
-        assert_eq!(operator.verify_audit(&key, std::slice::from_ref(&kept)).await.unwrap().err(), None);
+        let kept = [Checkpoint::open(&note, &key).unwrap()];
+        assert_eq!(operator.verify_audit(&key, &kept).await.unwrap().err(), None);
         // Each is found before what was done to a later place.
         let done = [
             (Tampering::EventChanged, 260, Some(260)),
@@ -228,7 +228,7 @@ each_backend! {
         ];
         for (what, place, found_at) in done {
             assert!(tamper(&app.app.store, what, place).await.unwrap() > 0, "{what:?}");
-            let finding = operator.verify_audit(&key, std::slice::from_ref(&kept)).await.unwrap().unwrap_err();
+            let finding = operator.verify_audit(&key, &kept).await.unwrap().unwrap_err();
             match &finding {
                 Finding::Tampered(at, _) | Finding::Incomplete(at, _) => {
                     assert_eq!(*at, found_at, "{what:?}: {finding}");

@@ -40,11 +40,7 @@ pub async fn checkpoint(
 }
 
 /// `GET /api/v1/audit/keys.ndjson`: the checkpoints that introduced the keys after the first.
-pub async fn keys(
-    State(app): State<App>,
-    admin: Admin,
-    query: Query,
-) -> Result<Response, Problem> {
+pub async fn keys(State(app): State<App>, admin: Admin, query: Query) -> Result<Response, Problem> {
     query.finish()?;
 
     let keys = admin.read(&app, AUDIT_READ, audit_log::keys).await?;
