@@ -73,8 +73,8 @@ each_backend! {
             assert!(link.starts_with(&format!("{ISSUER}/account/email/confirm?ticket=mj_ml_")));
         }
 
-        // Anybody who has the mail may follow it, in whichever browser; a scanner only looks.
-        let phone = Visitor::of(&app);
+        // In whichever browser the account is signed in; a scanner only looks.
+        let phone = Visitor::of_owner(&app, MINJI).await;
         for link in [&old, &new, &old, &new] {
             let page = phone.open(link).await.expect(200);
             assert!(page.page().contains(OTHER));
@@ -132,14 +132,67 @@ each_backend! {
         assert!(opens(&app, OTHER, MINJI.1).await, "looking at it changes nothing");
         let page = follow(&phone, &undo).await.expect(200).page();
         assert!(page.contains(MINJI.0), "{page}");
-        assert!(opens(&app, MINJI.0, MINJI.1).await && !opens(&app, OTHER, MINJI.1).await);
+        choose_anew(&app, MINJI.0).await;
+        assert!(!opens(&app, OTHER, MINJI.1).await && !opens(&app, OTHER, NEW_PASSWORD).await);
         assert_eq!(is_verified(&app, "minji@demo.local").await, Some(true));
         assert!(!minji.sees_the_account().await, "everybody is signed out");
         app.refresh(&tokens.refresh).await.expect(400);
         follow(&phone, &undo).await.expect(400);
         let trail = app.trail(&subject(&tokens.access)).await;
-        assert!(trail.contains(&"email_change_undone".to_owned()), "{trail:?}");
+        for kind in ["email_change_undone", "password_removed"] {
+            assert!(trail.contains(&kind.to_owned()), "{kind} in {trail:?}");
+        }
     }
+
+    /// Whoever changed the address knows the password, and may have let a client of their own in.
+    async fn taking_a_change_back_takes_the_intruders_password_away(database) {
+        let app = TestApp::start_with(&database).await;
+        app.app.ensure_rsa_key().await.unwrap();
+        let intruder = Visitor::of_owner(&app, MINJI).await;
+        intruder.connect().await;
+        let undo = change(&intruder, MINJI.0, OTHER).await;
+
+        follow(&Visitor::of(&app), &undo).await.expect(200);
+        for name in [MINJI.0, OTHER] {
+            assert!(!opens(&app, name, MINJI.1).await, "{name}");
+        }
+        let login = [("username", "minji"), ("password", MINJI.1)];
+        intruder.send("/login", &login).await.expect(422);
+        choose_anew(&app, MINJI.0).await;
+        let owner = Visitor::of_owner(&app, (MINJI.0, NEW_PASSWORD)).await;
+        let page = owner.open("/account/applications").await.expect(200).page();
+        assert!(!page.contains("value=\"spa\""), "{page}");
+    }
+
+    /// A stranger cannot have somebody else's mailbox prove an address for the stranger's account.
+    async fn the_link_to_a_new_address_is_followed_by_whoever_is_signed_in_with_the_account(
+        database,
+    ) {
+        let app = TestApp::start_with(&database).await;
+        let stranger = Visitor::of_owner(&app, MINJI).await;
+        ask(&stranger, OTHER).await.expect(200);
+        let (old, new) = (link_to(&app, MINJI.0).await, link_to(&app, OTHER).await);
+        follow(&stranger, &old).await.expect(200);
+        for victim in [Visitor::of(&app), Visitor::of_owner(&app, JUN).await] {
+            let page = victim.open(&new).await.expect(200).page();
+            assert!(page.contains("/login") && !page.contains("<form method=\"post\" action=\"/account/email"), "{page}");
+            follow(&victim, &new).await.expect(403);
+        }
+        assert_eq!(is_verified(&app, OTHER).await, None);
+        // It is not spent by that.
+        follow(&stranger, &new).await.expect(200);
+        assert_eq!(is_verified(&app, OTHER).await, Some(true));
+    }
+}
+
+/// Nobody has a password, until the link is followed that was mailed to an address.
+async fn choose_anew(app: &TestApp, email: &str) {
+    assert!(!opens(app, email, MINJI.1).await, "the password is gone");
+    let mails = mailbox(app).await;
+    let mail = mails.iter().find(|mail| mail.to == email && mail.links[0].contains("/recover/"));
+    let link = mail.expect("a link for another password").links[0].clone();
+    set_password(&Visitor::of(app), &link, NEW_PASSWORD).await.expect(200);
+    assert!(opens(app, email, NEW_PASSWORD).await);
 }
 
 /// An account in somebody else's hands cannot be changed twice to lose its owner's way back.
@@ -150,7 +203,7 @@ async fn a_second_change_leaves_the_way_back_to_the_first_address() {
     let back = change(&minji, MINJI.0, OTHER).await;
     let later = change(&minji, OTHER, "minji@third.example").await;
     follow(&minji, &back).await.expect(200);
-    assert!(opens(&app, MINJI.0, MINJI.1).await);
+    choose_anew(&app, MINJI.0).await;
     follow(&minji, &later).await.expect(400);
 }
 
@@ -162,9 +215,10 @@ async fn taking_a_second_change_back_leaves_the_way_back_to_the_first_address() 
     let back = change(&thief, MINJI.0, OTHER).await;
     let later = change(&thief, OTHER, "minji@third.example").await;
     follow(&thief, &later).await.expect(200);
-    assert!(opens(&app, OTHER, MINJI.1).await);
+    assert_eq!(is_verified(&app, OTHER).await, Some(true));
     follow(&Visitor::of(&app), &back).await.expect(200);
-    assert!(opens(&app, MINJI.0, MINJI.1).await && !opens(&app, OTHER, MINJI.1).await);
+    choose_anew(&app, MINJI.0).await;
+    assert_eq!(is_verified(&app, OTHER).await, None);
 }
 
 #[tokio::test]
@@ -240,7 +294,8 @@ each_backend! {
         let stranger = app.sign_up(MINJI.0, NEW_PASSWORD).await;
         let tokens = app.sign_in((MINJI.0, NEW_PASSWORD)).await;
         follow(&Visitor::of(&app), &undo).await.expect(200);
-        assert!(opens(&app, MINJI.0, MINJI.1).await && !opens(&app, MINJI.0, NEW_PASSWORD).await);
+        assert!(!opens(&app, MINJI.0, NEW_PASSWORD).await);
+        choose_anew(&app, MINJI.0).await;
         app.read_as(ME, &tokens.access).await.expect(401);
         assert!(app.trail(&stranger).await.contains(&"user_deleted".to_owned()));
     }
@@ -262,7 +317,7 @@ async fn an_address_that_somebody_proved_meanwhile_is_theirs_and_the_way_back_wa
 
     delete(&app, &subject(&app.sign_in((MINJI.0, NEW_PASSWORD)).await.access)).await;
     follow(&minji, &undo).await.expect(200);
-    assert!(opens(&app, MINJI.0, MINJI.1).await);
+    choose_anew(&app, MINJI.0).await;
 }
 
 /// No link changes an address because the other one of its pair is not there.

@@ -187,7 +187,8 @@ async fn in_another_browser_the_address_is_proved_and_the_way_does_not_go_on() {
     let phone = Visitor::of(&bora.app);
     let to = format!("/verify?flow={flow}");
     phone.open(&link).await.expect(200);
-    let page = phone.send(&to, &[("ticket", &ticket)]).await.expect(200).page();
+    let fields = [("ticket", ticket.as_str()), ("action", "confirm"), ("password", NEW)];
+    let page = phone.send(&to, &fields).await.expect(200).page();
     assert!(!page.contains("/oauth2/authorize"), "{page}");
     assert_eq!(is_verified(&bora.app, BORA).await, Some(true));
     phone.open(&format!("/oauth2/authorize?flow={flow}")).await.expect(400);
