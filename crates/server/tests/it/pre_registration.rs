@@ -34,7 +34,7 @@ each_backend! {
         app.app.ensure_rsa_key().await.unwrap();
         let (stranger, owner) = (Visitor::of(&app), Visitor::of(&app));
         sign_up(&stranger, BORA, THEIRS).await;
-        // They are signed in everywhere before the owner looks at the mail, and have let a client in.
+        // They are signed in before the owner looks at the mail, and have let a client in.
         let answer = stranger.open(&request(&[("scope", Some("openid offline_access"))])).await;
         let answer = stranger.sign_in(answer, (BORA, THEIRS)).await;
         let code = stranger.follow_to_client(answer, "allow").await.brings("code").unwrap();
