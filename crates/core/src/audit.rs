@@ -165,8 +165,6 @@ kinds! {
     KeyCreated = "key_created",
     /// A signing key became the active one.
     KeyActivated = "key_activated",
-    /// A signing key stopped signing.
-    KeyRetired = "key_retired",
     /// A private key was destroyed.
     KeyDestroyed = "key_destroyed",
     /// A signing key was withdrawn before its time: nothing that it signed is taken any more.

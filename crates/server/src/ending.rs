@@ -204,8 +204,8 @@ impl Ending {
         Ok(announced)
     }
 
-    /// Ends everything that a key signed. What people hold besides lives on: the next refresh brings
-    /// a token of another key.
+    /// Ends everything that a key signed. What people hold besides lives on: the next refresh
+    /// brings a token of another key.
     pub fn key(&self, tx: &mut Tx<'_>, kid: &str) -> Result<Revocation, StoreError> {
         let revocation = Revocation::of_withdrawn_key(kid, self.now(), self.longest_ttl);
         let seq = revocations::announce(tx, &revocation)?;

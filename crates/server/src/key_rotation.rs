@@ -1,7 +1,8 @@
-//! How one signing key follows another: when it is time, when somebody asks for it, and when one has
-//! to go at once. Each is one transaction over the keys as they are in it, so that of two nodes, or
-//! of a node and the command line, one makes the next key and the other one finds it there.
-//! It must not make keys inside a transaction: they are made before, and thrown away if not needed.
+//! How one signing key follows another: when it is time, when somebody asks for it, and when one
+//! has to go at once. Each is one transaction over the keys as they are in it, so that of two
+//! nodes, or of a node and the command line, one makes the next key and the other one finds it
+//! there. It must not make keys inside a transaction: they are made before, and thrown away if not
+//! needed.
 
 use std::sync::Arc;
 

@@ -10,13 +10,14 @@ use munjigi_core::oauth::api::{Api, Audience};
 use munjigi_core::oauth::client::{
     AuthMethod, Client, GrantType, Origin, Party, Pkce, SecretHash, check_registration, hash_secret,
 };
-use munjigi_core::oauth::metadata::Metadata;
+use munjigi_core::oauth::metadata::{ALGORITHMS, Metadata};
 use munjigi_core::oauth::redirect_uri::RedirectUri;
 use munjigi_core::oauth::registration_token::{DEFAULT_TTL, RegistrationToken};
 use munjigi_core::oauth::scope::{IDENTITY_SCOPES, Scope};
 use munjigi_core::oauth::ticket::{Reference, ReferenceKind};
 use munjigi_core::secret::Secret;
 use munjigi_core::time::{Span, Timestamp};
+use munjigi_token::Algorithm;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::rfc3339;
@@ -217,6 +218,12 @@ pub fn show_api(api: &Api) -> Value {
         "created_at": rfc3339(api.created_at),
         "disabled_at": api.disabled_at.map(rfc3339),
     })
+}
+
+/// The algorithms that there are keys for, or that one is made for.
+pub fn signing_algorithm(text: &str) -> Result<Algorithm, &'static str> {
+    let known = text.parse().ok().filter(|algorithm| ALGORITHMS.contains(algorithm));
+    known.ok_or("is `ES256`, `RS256`, `PS256` or `EdDSA`")
 }
 
 /// A role as it is shown.

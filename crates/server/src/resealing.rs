@@ -1,7 +1,7 @@
-//! Sealing everything anew under another key-encryption key, while servers run: row by row, each in
-//! a transaction of its own. Ended at any moment, it leaves rows that one of the two keys opens; run
-//! again, it goes on. All that is sealed for long is here: other secrets are derived from the root
-//! key, and stay what they are.
+//! Sealing everything anew under another key-encryption key, while servers run: row by row, each
+//! in a transaction of its own. Ended at any moment, it leaves rows that one of the two keys
+//! opens; run again, it goes on. All that is sealed for long is here: other secrets are derived
+//! from the root key, and stay what they are.
 
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_store::{Audit, Committed, StoreError, Tx, api_secrets, audit_log, keys};

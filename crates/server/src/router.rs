@@ -346,8 +346,19 @@ fn account_api(table: Table) -> Table {
 
 const API_SECRETS: &str = "/api/v1/admin/apis/{audience}/secrets";
 
-fn key_api(table: Table) -> Table {
+fn role_api(table: Table) -> Table {
     table
+        .admin("GET", "/api/v1/admin/roles", ROLES_READ, admin::roles::list)
+        .admin("POST", "/api/v1/admin/roles", ROLES_WRITE, admin::roles::create)
+        .admin("GET", "/api/v1/admin/roles/{name}", ROLES_READ, admin::roles::show)
+        .admin("PATCH", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::change)
+        .admin("DELETE", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::delete)
+        .admin("POST", "/api/v1/admin/roles/{name}/disable", ROLES_WRITE, admin::roles::disable)
+        .admin("POST", "/api/v1/admin/roles/{name}/enable", ROLES_WRITE, admin::roles::enable)
+}
+
+fn key_api(table: Table) -> Table {
+    role_api(table)
         .admin("GET", API_SECRETS, KEYS_READ, admin::api_secrets::list)
         .admin("POST", API_SECRETS, KEYS_WRITE, admin::api_secrets::share)
         .admin("DELETE", API_SECRETS, KEYS_WRITE, admin::api_secrets::delete)
@@ -416,13 +427,6 @@ fn admin_api(table: Table) -> Table {
         .admin("DELETE", "/api/v1/admin/apis/{audience}", APIS_WRITE, admin::apis::delete)
         .admin("POST", "/api/v1/admin/apis/{audience}/disable", APIS_WRITE, admin::apis::disable)
         .admin("POST", "/api/v1/admin/apis/{audience}/enable", APIS_WRITE, admin::apis::enable)
-        .admin("GET", "/api/v1/admin/roles", ROLES_READ, admin::roles::list)
-        .admin("POST", "/api/v1/admin/roles", ROLES_WRITE, admin::roles::create)
-        .admin("GET", "/api/v1/admin/roles/{name}", ROLES_READ, admin::roles::show)
-        .admin("PATCH", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::change)
-        .admin("DELETE", "/api/v1/admin/roles/{name}", ROLES_WRITE, admin::roles::delete)
-        .admin("POST", "/api/v1/admin/roles/{name}/disable", ROLES_WRITE, admin::roles::disable)
-        .admin("POST", "/api/v1/admin/roles/{name}/enable", ROLES_WRITE, admin::roles::enable)
 }
 
 async fn not_found() -> Problem {

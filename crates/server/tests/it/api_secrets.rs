@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Method;
+use munjigi_core::audit::Kind;
 use munjigi_server::{App, Config, EncryptionKey, jobs};
 use munjigi_store::{DatabaseUrl, api_secrets};
 use munjigi_token::{Algorithm, KeySet, SigningKey};
@@ -10,6 +11,7 @@ use munjigi_verify::{Clock, Verifier};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, ISSUER, JUN, TestApp, claims, config};
+use crate::signing_keys::told;
 
 const API: &str = "urn:shares";
 const OTHER: &str = "urn:shares-too";
@@ -255,4 +257,21 @@ async fn a_shared_secret_is_sealed_and_goes_over_to_another_key_with_the_rest() 
     let expected = SigningKey::hs256_shared_secret(&row.kid, secret.as_bytes()).unwrap();
     let sign = |key: &SigningKey| key.sign("at+jwt", &json!({"a": 1})).unwrap();
     assert_eq!(sign(&signer), sign(&expected));
+}
+
+#[tokio::test]
+async fn the_trail_tells_when_a_secret_is_given_and_taken_away() {
+    let stage = Stage::new().await;
+    let secret = stage.share(API, json!({})).await.expect(201).text("/secret");
+    let path = format!("{APIS}/urn%3Ashares/secrets");
+    stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(204);
+    for kind in [Kind::ApiSecretCreated, Kind::ApiSecretsDeleted] {
+        assert_eq!(told(&stage.app, kind).await, 1, "{}", kind.as_str());
+    }
+    use munjigi_store::audit::{self, AuditFilter};
+    let page = munjigi_store::page::Page::first(200);
+    let read =
+        move |tx: &mut munjigi_store::ReadTx<'_>| audit::list(tx, &page, &AuditFilter::default());
+    let events = stage.app.app.store.read(read).await.unwrap();
+    assert!(!format!("{:?}", events.items).contains(&secret));
 }

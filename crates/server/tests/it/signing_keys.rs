@@ -50,7 +50,7 @@ async fn rotate(app: &TestApp, rotation: Rotation) -> String {
 }
 
 /// How often something of this kind stands in the trail.
-async fn told(app: &TestApp, kind: Kind) -> usize {
+pub async fn told(app: &TestApp, kind: Kind) -> usize {
     use munjigi_store::audit::{self, AuditFilter};
     let page = munjigi_store::page::Page::first(200);
     let listed = app.app.store.read(move |tx| audit::list(tx, &page, &AuditFilter::default()));
@@ -271,7 +271,7 @@ async fn an_overdue_key_signs_on_until_the_next_one_was_published_for_a_day() {
     assert_eq!(next.activates_at.since(app.clock.now()).as_seconds(), 24 * 3_600);
 }
 
-/// JW-07 of the attack kit: nobody signs with a key that is yet to begin, nor with one that is over.
+/// JW-07 of the attack kit: nobody signs with a key that is yet to begin, or with one that is over.
 #[tokio::test]
 async fn jw_07_tokens_of_a_pending_or_a_retired_key_are_refused() {
     let app = TestApp::start().await;
@@ -439,8 +439,19 @@ async fn administrators_rotate_by_http() {
     assert_ne!(fresh.text("/kid"), next.text("/kid"));
     let first = rotate(json!({"algorithm": "EdDSA"})).await.expect(200);
     assert_eq!(first.text("/state"), "active", "the first of its kind does not wait");
+    assert!(told(&app, Kind::KeyActivated).await == 1 && told(&app, Kind::KeyCreated).await >= 3);
     for bad in [json!({"algorithm": "HS256"}), json!({"algorithm": "none"})] {
         rotate(bad).await.expect(422);
     }
-    assert!(told(&app, Kind::KeyActivated).await == 1 && told(&app, Kind::KeyCreated).await >= 3);
+}
+
+#[tokio::test]
+async fn a_retired_key_is_destroyed_and_the_trail_says_so() {
+    let app = TestApp::start().await;
+    rotate(&app, Rotation::AtOnce).await;
+    app.advance(3 * 3_600);
+    assert_eq!(told(&app, Kind::KeyDestroyed).await, 0);
+    jobs::run(&app.app).await.unwrap();
+    assert_eq!(told(&app, Kind::KeyDestroyed).await, 1);
+    assert_eq!(line(&app).await[0].sealed, None);
 }

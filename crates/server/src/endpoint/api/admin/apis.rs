@@ -6,7 +6,6 @@ use http::StatusCode;
 use munjigi_core::audit::Kind;
 use munjigi_core::id::ClientId;
 use munjigi_core::oauth::api::{Api, Audience, parse_audience};
-use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::time::Span;
 use munjigi_store::{StoreError, Tx, apis};
 use munjigi_token::Algorithm;
@@ -18,7 +17,7 @@ use crate::extract::caller::Admin;
 use crate::extract::json::{Change, FromMembers, Json, Members};
 use crate::extract::path::Path;
 use crate::extract::query::Query;
-use crate::registry::{parse_name, say_changes, show_api};
+use crate::registry::{parse_name, say_changes, show_api, signing_algorithm};
 use crate::reply::problem::{Problem, Undone};
 use crate::reply::{json, nothing};
 
@@ -60,12 +59,6 @@ impl Said {
             client_id: client_id?,
         })
     }
-}
-
-/// The algorithms that there are keys for, or that one is made for.
-pub fn signing_algorithm(text: &str) -> Result<Algorithm, &'static str> {
-    let known = text.parse().ok().filter(|algorithm| ALGORITHMS.contains(algorithm));
-    known.ok_or("is `ES256`, `RS256`, `PS256` or `EdDSA`")
 }
 
 /// The body of a registration.

@@ -12,13 +12,13 @@ use serde_json::{Value, json as value};
 
 use crate::app::App;
 use crate::builtin::{KEYS_READ, KEYS_WRITE};
-use crate::endpoint::api::admin::apis::signing_algorithm;
 use crate::extract::caller::Admin;
 use crate::extract::json::{FromMembers, Json, Members};
 use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::key_rotation::{Rotation, Successor, Withdrawn};
 use crate::keys::{State as KeyState, show_key};
+use crate::registry::signing_algorithm;
 use crate::reply::json;
 use crate::reply::problem::{Problem, Undone};
 
