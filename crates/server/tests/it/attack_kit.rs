@@ -17,19 +17,22 @@ const DOORS: [&str; 4] =
 async fn ss_01_a_cookie_that_was_planted_before_the_sign_in_is_worth_nothing_after_it() {
     let minji = start().await;
     let name = "__Host-munjigi-session";
-    // A real session of the attacker's own, and something made up.
+    // A session of the attacker's own, which they ended, and something made up.
     let attacker = Visitor::of(&minji.app);
     attacker.sign_in(attacker.open(&request(&[])).await, JUN).await;
-    for (planted, prompt) in
-        [(attacker.cookie(name).unwrap(), "select_account"), ("mj_bs_made-up".to_owned(), "login")]
-    {
+    let jun = minji.app.sign_in(JUN).await;
+    let sessions = minji.app.read_as("/api/v1/users/me/sessions", &jun.access).await.json();
+    let own = claims(&jun.access)["sid"].clone();
+    for session in sessions["items"].as_array().unwrap() {
+        if session["id"] != own {
+            let path = format!("/api/v1/users/me/sessions/{}", session["id"].as_str().unwrap());
+            minji.app.act_as(Method::DELETE, &path, &jun.access).await.expect(204);
+        }
+    }
+    for planted in [attacker.cookie(name).unwrap(), "mj_bs_made-up".to_owned()] {
         let victim = Visitor::of(&minji.app);
         victim.plant(name, &planted);
-        let mut answer = victim.open(&request(&[("prompt", Some(prompt))])).await;
-        if prompt == "select_account" {
-            let page = answer.location().unwrap();
-            answer = victim.send(&page, &[("action", "other")]).await;
-        }
+        let answer = victim.open(&request(&[])).await;
         victim.sign_in(answer, MINJI).await;
 
         assert_ne!(victim.cookie(name).unwrap(), planted);
