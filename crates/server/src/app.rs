@@ -72,7 +72,8 @@ pub struct Inner {
     pub hashing: Hashing,
     /// Verifies access tokens for this server's own APIs.
     pub verifier: Verifier,
-    /// Verifies access tokens for whichever API they are: introspection alone asks that.
+    /// Verifies access tokens for whichever API they are: introspection asks that, and for proxies
+    /// `/forward-auth`, which looks at the audience itself.
     pub introspector: Verifier,
     /// The client for every outbound request.
     pub fetch: Fetch,
