@@ -1,5 +1,5 @@
-//! The log: one line an event, on standard error; standard output belongs to answers. What stands in
-//! a line is written by our own layer, which knows every field that may be logged and drops the
+//! The log: one line an event, on standard error; standard output belongs to answers. What stands
+//! in a line is written by our own layer, which knows every field that may be logged and drops the
 //! others: a token, a password or a secret cannot get there under a name that nobody thought of.
 
 mod fields;

@@ -9,7 +9,7 @@ use crate::verifier::Status;
 
 impl Status {
     /// The lines to put beside the program's own metrics, each name beginning with
-    /// `munjigi_verify_`. A program that has several verifiers tells them apart by `labels`, such as
+    /// `munjigi_verify_`. A program with several verifiers tells them apart by `labels`, such as
     /// `api="orders"`, which it writes as they stand; an empty text is none.
     ///
     /// How old what is known of the issuer's revocations is,

@@ -235,7 +235,7 @@ mod tests {
         assert!(unused.is_empty(), "listed, and nowhere logged: {unused:?}");
     }
 
-    /// Where a verifier stands in somebody's program, it helps them; in ours it could hold anything.
+    /// A verifier in somebody's own program helps them with it; in ours it could hold anything.
     const DROPPED: &str = "path";
 
     #[test]

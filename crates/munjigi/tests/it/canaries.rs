@@ -162,8 +162,8 @@ impl Browser {
             false => format!("Cookie: {}\r\n", cookies.join("; ")),
         };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nSec-Fetch-Site: same-origin\r\n\
-             Content-Length: {}\r\n{cookies}{headers}\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\
+             Sec-Fetch-Site: same-origin\r\nContent-Length: {}\r\n{cookies}{headers}\r\n{body}",
             self.address,
             body.len()
         );

@@ -1,5 +1,5 @@
-//! DS-06 of the attack kit: the database stops for a while, and comes back. Meanwhile nobody is told
-//! anything false: 503, never 401, never that something was done. Keys are told all the while.
+//! DS-06 of the attack kit: the database stops for a while, and comes back. Meanwhile nobody is
+//! told anything false: 503, never 401, never that something was done. Keys are told all the while.
 
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Cluster;

@@ -1,4 +1,5 @@
-//! The test vectors of the whole repository (`vectors/tokens.json`), as a resource server sees them.
+//! The test vectors of the whole repository (`vectors/tokens.json`), as a resource server sees
+//! them.
 
 use std::time::Duration;
 
