@@ -62,11 +62,14 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
         let life = Duration::from_millis(random.between(LIVES.0, LIVES.1));
         let tasks: Vec<_> = people.into_iter().map(|it| living(it, caller.clone())).collect();
         tokio::time::sleep(life).await;
-        primary.kill().unwrap();
-        let killed = Instant::now();
-        standby.promote().unwrap();
-        // It has no standby yet that it could wait for.
-        standby.wait_for_standby(false).unwrap();
+        let killed = tokio::task::block_in_place(|| {
+            primary.kill().unwrap();
+            let killed = Instant::now();
+            standby.promote().unwrap();
+            // It has no standby yet that it could wait for.
+            standby.wait_for_standby(false).unwrap();
+            killed
+        });
         people = Vec::new();
         for task in tasks {
             people.push(task.await.unwrap());

@@ -274,8 +274,9 @@ pub async fn restore() -> Option<Vec<String>> {
         }
     }
     let again = caller.sign_in(EMAIL, PASSWORD).await.expect("the server is there");
-    if caller.refresh(&again.text("refresh_token")).await.expect("it is there").status != 200 {
-        wrong.push("nobody can sign in again".to_owned());
+    let newest = caller.refresh(&again.text("refresh_token")).await.expect("it is there");
+    if newest.status != 200 {
+        wrong.push(format!("nobody can sign in again: {}, {}", again.body, newest.body));
     }
     drop(backup);
     Some(wrong)

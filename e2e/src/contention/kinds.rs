@@ -253,11 +253,14 @@ impl Crowd {
         let asked = caller.post("/oauth2/device_authorization", &named, &[]);
         let asked = asked.await.expect("the server is there");
         assert_eq!(asked.status, 200, "{asked:?}");
-        let (code, action) = (asked.text("user_code"), "allow");
-        let fields = [("user_code", code.as_str()), ("action", action)];
+        let code = asked.text("user_code");
         let own = [("sec-fetch-site", "same-origin"), ("cookie", self.cookies.as_str())];
-        let allowed = caller.post("/device", &fields, &own).await.expect("the server is there");
-        assert_eq!(allowed.status, 200, "{allowed:?}");
+        // Who looks at it first is who may answer.
+        for action in ["continue", "allow"] {
+            let fields = [("user_code", code.as_str()), ("action", action)];
+            let pressed = caller.post("/device", &fields, &own).await.expect("the server is there");
+            assert_eq!(pressed.status, 200, "{pressed:?}");
+        }
         asked.text("device_code")
     }
 
