@@ -49,7 +49,7 @@ pub const BUGS: &[Bug] = &[
     bug("postgres_read_committed", "store/it", "isolation::write_skew_does_not_happen"),
     bug("postgres_asynchronous_commit", "store/it", "opening::postgres_without_durability"),
     bug("answered_before_the_commit", "store/it", "batch::a_commit_that_fails"),
-    bug("event_dropped", "server/it", "audit_complete::au_02"),
+    bug("event_dropped", "server/it", "trail::a_change_says_in_the_trail"),
     bug("sequencer_skips_a_leaf", "server/it", "sequencer::every_event_gets_a_place"),
     bug("dpop_proof_good_twice", "server/it", "possession::a_proof_is_good_once"),
     bug("proof_of_any_request", "server/it", "possession::a_proof_is_for_this_request"),
