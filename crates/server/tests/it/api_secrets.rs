@@ -51,7 +51,8 @@ impl Stage {
 
     async fn share(&self, audience: &str, body: Value) -> Answer {
         let path = format!("{APIS}/{}/secrets", audience.replace(':', "%3A"));
-        self.app.call(Method::POST, &path, &self.admin, body).await
+        let admin = self.app.sign_in(JUN).await.access;
+        self.app.call(Method::POST, &path, &admin, body).await
     }
 
     async fn shared(&self, audience: &str, body: Value) -> (String, Vec<u8>) {
