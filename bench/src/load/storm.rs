@@ -125,7 +125,11 @@ struct Weather {
     sign_ins: Vec<Answered>,
 }
 
-async fn blow(address: SocketAddr, (refreshing, reading): (&Asking, &Asking), rate: f64) -> Weather {
+async fn blow(
+    address: SocketAddr,
+    (refreshing, reading): (&Asking, &Asking),
+    rate: f64,
+) -> Weather {
     let (refreshes, keys, sign_ins) = tokio::join!(
         in_rhythm(REFRESHES_A_SECOND, STORM, |_| ask(refreshing.clone())),
         in_rhythm(KEYS_A_SECOND, STORM, |_| ask(reading.clone())),
