@@ -1,6 +1,8 @@
 //! When to come again: `Retry-After` (RFC 9110 §10.2.3) and, where a budget is the reason, which
 //! one it is (draft-ietf-httpapi-ratelimit-headers-10). The same for right and wrong guesses.
 
+use std::num::NonZeroU32;
+
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use munjigi_core::account::budget::Budget;
@@ -11,7 +13,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// In how many seconds to come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    seconds: i64,
+    seconds: NonZeroU32,
     quota: Option<Quota>,
 }
 
@@ -20,7 +22,7 @@ pub struct Wait {
 pub struct Quota {
     name: &'static str,
     most: u32,
-    window_seconds: Option<i64>,
+    window_seconds: Option<NonZeroU32>,
 }
 
 impl Quota {
@@ -31,7 +33,7 @@ impl Quota {
 
     /// What a budget gives.
     pub fn of(name: &'static str, budget: &Budget) -> Self {
-        let window_seconds = Some(budget.window().as_seconds().max(1));
+        let window_seconds = Some(at_least_one(budget.window().as_seconds()));
         Self { name, most: budget.most(), window_seconds }
     }
 }
@@ -39,7 +41,7 @@ impl Quota {
 impl Wait {
     /// So many seconds; at least one.
     pub fn seconds(seconds: i64) -> Self {
-        Self { seconds: seconds.max(1), quota: None }
+        Self { seconds: at_least_one(seconds), quota: None }
     }
 
     /// The same because this is used up.
@@ -49,13 +51,13 @@ impl Wait {
     }
 
     /// How long.
-    pub const fn as_seconds(&self) -> i64 {
-        self.seconds
+    pub fn as_seconds(&self) -> i64 {
+        self.seconds.get().into()
     }
 
     /// Says so.
     pub fn say(&self, headers: &mut HeaderMap) {
-        headers.insert(RETRY_AFTER, HeaderValue::from(self.seconds));
+        headers.insert(RETRY_AFTER, HeaderValue::from(self.seconds.get()));
         let Some(Quota { name, most, window_seconds }) = self.quota else { return };
         let window = window_seconds.map(|window| format!(";w={window}")).unwrap_or_default();
         let policy = format!(r#""{name}";q={most}{window}"#);
@@ -66,6 +68,12 @@ impl Wait {
             }
         }
     }
+}
+
+/// So many; at least one. Small, since refusals carry it along.
+fn at_least_one(seconds: i64) -> NonZeroU32 {
+    let seconds = u32::try_from(seconds.max(1)).unwrap_or(u32::MAX);
+    NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN)
 }
 
 #[cfg(test)]
