@@ -9,9 +9,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use munjigi_server::config::{LogFormat, MetricsListen, Network, Outbound, exposed, is_exposed};
-use munjigi_server::{
-    App, Clock, Config, EncryptionKey, Failure, Mode, demo, jobs, router, serve as server,
-};
+use munjigi_server::serve::{Doors, serve_at};
+use munjigi_server::{App, Clock, Config, EncryptionKey, Failure, Mode, demo, jobs, router};
 use munjigi_store::DatabaseUrl;
 
 use crate::banner;
@@ -83,7 +82,9 @@ pub async fn run(args: DevArgs, output: Output) -> Result<(), Stop> {
     }
     make_rsa_key(&app);
 
-    server::serve(listening.listeners, router, letting_go(&app, stop)).await;
+    let (listeners, connections) = (listening.listeners, app.metrics.connections.clone());
+    let doors = Doors { listeners, tls: None, proxies: Vec::new(), connections };
+    serve_at(doors, router, letting_go(&app, stop), async {}).await;
     app.finish().await;
 
     app.store.clone().close().await;
