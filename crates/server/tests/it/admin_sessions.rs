@@ -24,6 +24,7 @@ each_backend! {
         let app = TestApp::start_with(&database).await;
         let admin = app.admin().await;
         let tokens = app.sign_in(MINJI).await;
+        app.advance(1);
         let browser = Visitor::of_owner(&app, MINJI).await;
         let minji = subject(&tokens.access);
         let of = format!("?user={minji}");

@@ -309,6 +309,17 @@ impl Play {
             self.administer(operation, &id).await;
         }
         self.administer("show_user", &id).await;
+        let query = format!("?user={id}&limit=1");
+        let with = With { token: Some(&jun), query: &query, ..With::default() };
+        self.call("list_everybodys_sessions", with).await.expect(200);
+        let query = format!("?user={id}");
+        let with = With { token: Some(&jun), query: &query, ..With::default() };
+        self.call("end_all_sessions", with).await.expect(204);
+        let another = claims(&self.app.sign_in(crate::harness::JUN).await.access);
+        let text = |name: &str| another[name].as_str().unwrap().to_owned();
+        let session = format!("{}.{}", text("sub"), text("sid"));
+        self.administer("list_everybodys_sessions", "").await;
+        self.administer("end_somebodys_session", &session).await;
         for operation in ["enable_user", "delete_user"] {
             self.administer(operation, &id).await;
         }
