@@ -59,14 +59,17 @@ pub(crate) struct Successor {
 /// The keys of one algorithm, as they are in a transaction.
 struct Line {
     keys: Vec<StoredKey>,
+    /// When the newest was made, those that are gone included.
+    newest: Option<Timestamp>,
 }
 
 impl Line {
     fn read(tx: &mut Tx<'_>, algorithm: &str) -> Result<Self, StoreError> {
         let mut keys = keys::all(tx)?;
-        let is_of = |key: &StoredKey| key.purpose == Purpose::Sign && key.algorithm == algorithm;
-        keys.retain(|key| is_of(key) && key.destroyed_at.is_none());
-        Ok(Self { keys })
+        keys.retain(|key| key.purpose == Purpose::Sign && key.algorithm == algorithm);
+        let newest = keys.iter().map(|key| key.created_at).max();
+        keys.retain(|key| key.destroyed_at.is_none());
+        Ok(Self { keys, newest })
     }
 
     /// The key that is published and does not sign yet.
@@ -135,7 +138,10 @@ impl Successor {
         line: &Line,
         activates_at: Timestamp,
     ) -> Result<(StoredKey, Event), StoreError> {
-        let key = StoredKey { activates_at, ..self.fresh.clone() };
+        // Which key follows which is told by these times: by a node whose clock is behind, too.
+        let after = line.newest.map(|at| at.plus(Span::from_millis(1)));
+        let created_at = after.map_or(self.fresh.created_at, |at| at.max(self.fresh.created_at));
+        let key = StoredKey { activates_at, created_at, ..self.fresh.clone() };
         let retires_at = self.retires_at(activates_at);
         for other in &line.keys {
             // One that was to retire for a key that is gone stays until this one signs.

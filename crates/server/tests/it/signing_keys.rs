@@ -454,3 +454,15 @@ async fn a_retired_key_is_destroyed_and_the_trail_says_so() {
     assert_eq!(told(&app, Kind::KeyDestroyed).await, 1);
     assert_eq!(line(&app).await[0].sealed, None);
 }
+
+/// The next key is the next one, also where the clock was set back, or stands still.
+#[tokio::test]
+async fn a_key_follows_the_one_before_it_whatever_the_clock_says() {
+    let app = TestApp::start().await;
+    for _ in 0..20 {
+        let next = rotate(&app, Rotation::AtOnce).await;
+        assert_eq!(signer(&app.sign_in(MINJI).await.access), next);
+    }
+    let states = states(&app).await;
+    assert_eq!(states.iter().filter(|it| **it == State::Active).count(), 1, "{states:?}");
+}
