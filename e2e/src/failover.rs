@@ -45,15 +45,19 @@ pub enum Standby {
 
 /// Kills the primary so often; `None` where PostgreSQL is missing.
 pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
-    let (mut primary, mut standby) =
-        tokio::task::spawn_blocking(move || pair(kind)).await.unwrap()?;
+    let (mut primary, port) = tokio::task::block_in_place(|| {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Cluster::start(&[]).unwrap().map(|primary| (primary, port.port()))
+    })?;
     let url = format!(
-        "postgres://munjigi@127.0.0.1:{},127.0.0.1:{}/postgres?sslmode=disable\
+        "postgres://munjigi@127.0.0.1:{},127.0.0.1:{port}/postgres?sslmode=disable\
          &target_session_attrs=read-write",
         primary.port(),
-        standby.port()
     );
+    let follows = |primary| tokio::task::block_in_place(|| standby_of(primary, port, kind));
+    let early = (kind == Standby::Synchronous).then(|| follows(&primary));
     let (server, caller, mut people) = enter(&url, seed).await;
+    let mut standby = early.unwrap_or_else(|| follows(&primary));
     // A server vouches for what it has seen: it looks every five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
 
@@ -74,7 +78,10 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
         for task in tasks {
             people.push(task.await.unwrap());
         }
-        report.outages.push(writable_again(&mut people[0], &caller, killed).await);
+        match writable_again(&mut people[0], &caller, killed).await {
+            Ok(outage) => report.outages.push(outage),
+            Err(wrong) => report.violations.push(format!("kill {kill}: {wrong}")),
+        }
         for person in &mut people {
             let wrong = person.check(&caller).await;
             report.violations.extend(wrong.into_iter().map(|it| format!("kill {kill}: {it}")));
@@ -116,13 +123,6 @@ async fn enter(url: &str, seed: u64) -> (Production, Caller, Vec<Person>) {
     (server, caller, people)
 }
 
-fn pair(kind: Standby) -> Option<(Cluster, Cluster)> {
-    let primary = Cluster::start(&[]).unwrap()?;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let standby = standby_of(&primary, port, kind);
-    Some((primary, standby))
-}
-
 fn standby_of(primary: &Cluster, port: u16, kind: Standby) -> Cluster {
     let settings: &[&str] = match kind {
         Standby::Synchronous => &[],
@@ -151,10 +151,16 @@ fn living(mut person: Person, caller: Caller) -> tokio::task::JoinHandle<Person>
     })
 }
 
-async fn writable_again(person: &mut Person, caller: &Caller, killed: Instant) -> u128 {
-    while !person.can_write(caller).await {
-        assert!(killed.elapsed() < PATIENCE, "the servers do not go on");
+async fn writable_again(
+    person: &mut Person,
+    caller: &Caller,
+    killed: Instant,
+) -> Result<u128, String> {
+    while !person.can_write(caller).await? {
+        if killed.elapsed() > PATIENCE {
+            return Err("the servers do not go on".to_owned());
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    killed.elapsed().as_millis()
+    Ok(killed.elapsed().as_millis())
 }

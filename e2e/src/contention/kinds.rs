@@ -111,7 +111,9 @@ impl Cast {
         let none = [device, "--grant-type", "refresh_token", "--auth-method", "none"];
         let device_client =
             id(&create(&[&none[..], &["--scope", "openid profile", "--first-party"]].concat()));
-        server.cli_or_not(&["settings", "set", "client_registration", "token"]);
+        server.cli(&["settings", "set", "client_registration", "token"], "");
+        // A proof is to be refused because it was seen, and not because it lacks a nonce.
+        server.cli(&["settings", "set", "dpop_nonce", "optional"], "");
         let (issuer, managed) = (server.issuer.clone(), (String::new(), String::new()));
         Self { issuer, secret_client, signing_client, key, device_client, managed, count: 0 }
     }

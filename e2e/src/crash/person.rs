@@ -171,17 +171,19 @@ impl Person {
         Ok(())
     }
 
-    /// Whether a write is answered: a name that nobody is held to.
-    pub async fn can_write(&mut self, caller: &Caller) -> bool {
+    /// Whether a write is answered: a name that nobody is held to. What is wrong if they are
+    /// signed out.
+    pub async fn can_write(&mut self, caller: &Caller) -> Result<bool, String> {
         let name = self.name.clone().unwrap_or_else(|| "Name 0".to_owned());
         match caller.rename(&self.access, &name).await {
             Ok(heard) if heard.status == 200 => {
                 self.name = Some(name);
                 // What was in doubt about the name is not any more.
                 self.doubt = self.doubt.take().filter(|it| !matches!(it, Doubt::Rename(_)));
-                true
+                Ok(true)
             }
-            Ok(_) | Err(Gone) => false,
+            Ok(heard) if heard.status == 401 => Err(format!("they are signed out: {}", heard.body)),
+            Ok(_) | Err(Gone) => Ok(false),
         }
     }
 
