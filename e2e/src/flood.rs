@@ -48,9 +48,15 @@ pub async fn slow(server: &Production, connections: usize) -> Slow {
     let address = server.base.trim_start_matches("http://").to_owned();
     let is_over = Arc::new(AtomicBool::new(false));
     let others = tokio::spawn(ask_meanwhile(address.clone(), Arc::clone(&is_over)));
-    let tasks: Vec<_> = (0..connections)
-        .map(|number| tokio::spawn(wait_for_the_end(address.clone(), SLOW[number % SLOW.len()])))
-        .collect();
+    let mut tasks = Vec::new();
+    for number in 0..connections {
+        let said = SLOW[number % SLOW.len()];
+        tasks.push(tokio::spawn(wait_for_the_end(address.clone(), said)));
+        // Not so many in one moment that the machine forgets some before the server sees them.
+        if number % 50 == 49 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
     let mut ends = Vec::new();
     for task in tasks {
         ends.extend(task.await.unwrap());
