@@ -432,6 +432,7 @@ async fn a_cheaper_hash_is_computed_again_when_the_parameters_grew() {
 
     let new = app.stored_hash(&user).await;
     assert!(new.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{new}");
+    assert!(app.trail(&user).await.contains(&"password_rehashed".to_owned()));
     app.sign_in(("old@test.com", PASSWORD)).await;
 }
 

@@ -60,8 +60,11 @@ impl Trail {
         if self.made > 0 {
             self.app.app.store.write(write).await.unwrap();
         }
-        self.app.advance(1);
-        self.sequencer.run(&self.app.app).await.unwrap();
+        // After 256 the rest is signed a second later.
+        for _ in 0..2 {
+            self.app.advance(1);
+            self.sequencer.run(&self.app.app).await.unwrap();
+        }
     }
 
     fn key(&self) -> VerifierKey {
