@@ -199,6 +199,7 @@ async fn the_document_is_valid_its_examples_work_and_answers_are_as_it_says() {
     play.clients().await;
     play.registration().await;
     play.apis().await;
+    play.keys().await;
     play.roles().await;
     play.feed().await;
     play.refusals().await;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use http::{Method, Request};
+use munjigi_token::Jwk;
 use serde_json::{Value, json};
 
 use super::{FORM, JSON, Operation, operations};
@@ -394,11 +395,37 @@ impl Play {
         self.administer("register_api", "").await;
         self.administer("list_apis", "").await;
         self.taken("register_api", json!({"audience": ISSUER})).await;
-        for operation in
-            ["show_api", "change_api", "disable_api", "show_api", "enable_api", "delete_api"]
-        {
+        for operation in [
+            "show_api",
+            "change_api",
+            "disable_api",
+            "show_api",
+            "enable_api",
+            "share_api_secret",
+            "list_api_secrets",
+            "share_api_secret",
+        ] {
             self.administer(operation, "https://orders.example").await;
         }
+        let jun = self.jun.clone();
+        let (key, body) = ("https://orders.example", Some((JSON, json!({}))));
+        let third = With { token: Some(&jun), key, body, ..With::default() };
+        self.call("share_api_secret", third).await.expect(409);
+        for operation in ["unshare_api_secrets", "delete_api"] {
+            self.administer(operation, "https://orders.example").await;
+        }
+    }
+
+    pub(super) async fn keys(&mut self) {
+        self.administer("list_keys", "").await;
+        self.administer("rotate_key", "").await;
+        let waiting = {
+            let snapshot = self.app.app.snapshot();
+            snapshot.keys.jwks().keys.last().and_then(Jwk::kid).unwrap().to_owned()
+        };
+        self.administer("withdraw_key", &waiting).await;
+        self.administer("withdraw_key", &waiting).await;
+        self.administer("list_keys", "").await;
     }
 
     pub(super) async fn roles(&mut self) {
