@@ -29,7 +29,7 @@ use munjigi_e2e::production::Production;
 use munjigi_e2e::storm::Storm;
 use munjigi_e2e::timings::{Compared, Street};
 use munjigi_store::DatabaseUrl;
-use munjigi_store::testing::Database;
+use munjigi_store::testing::{Cluster, Database};
 
 /// The long campaigns of Munjigi's tests.
 #[derive(Debug, Parser)]
@@ -178,7 +178,11 @@ async fn main() {
             told(&report, report.violations.len());
         }
         What::Upgrade { old, seconds } => {
-            let seen = nodes::upgrade(&postgres().await, &old, Duration::from_secs(seconds)).await;
+            // Without any tables: the older version makes its own.
+            let started = tokio::task::block_in_place(|| Cluster::start(&[]));
+            let cluster = started.unwrap().expect("PostgreSQL is installed");
+            let DatabaseUrl::Postgres(url) = cluster.url("postgres") else { panic!("not it") };
+            let seen = nodes::upgrade(&url, &old, Duration::from_secs(seconds)).await;
             told(&seen, usize::try_from(seen.failed).unwrap());
         }
     }
