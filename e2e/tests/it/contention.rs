@@ -6,14 +6,14 @@ use munjigi_e2e::production::Production;
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::Database;
 
-const SLICE: Contention = Contention { codes: 170, refreshes: 140, revocations: 40, others: 20 };
+const SLICE: Contention = Contention { codes: 190, refreshes: 160, revocations: 60, others: 10 };
 
 fn holds(tally: &Tally) {
     assert_eq!(tally.violations, Vec::<String>::new());
     assert_eq!((tally.redeemed, tally.rotated), (SLICE.codes, SLICE.refreshes));
     let kinds = Kind::ALL.map(|kind| (kind, SLICE.others));
     assert_eq!(tally.others, kinds.into_iter().collect());
-    assert_eq!(tally.presentations, 32 * (170 + 140 + 40 + 6 * 20));
+    assert_eq!(tally.presentations, 32 * (190 + 160 + 60 + 6 * 10));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
