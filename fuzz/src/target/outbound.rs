@@ -18,11 +18,11 @@ pub fn run(bytes: &[u8]) {
         Some(Host::Ipv4(address)) => assert!(is_far_v4(address), "{text}"),
         Some(Host::Ipv6(address)) => assert!(is_far_v6(address), "{text}"),
         Some(Host::Domain(name)) => {
-            let labels = name.trim_end_matches('.').rsplit('.');
-            assert!(labels.into_iter().next() != Some("localhost"), "{text}");
-            let labels = name.trim_end_matches('.').rsplit('.');
-            let last = labels.into_iter().next().unwrap_or_default();
-            assert!(!last.bytes().all(|it| it.is_ascii_digit()), "a number as a name: {text}");
+            let mut labels = name.strip_suffix('.').unwrap_or(name).rsplit('.');
+            let last = labels.next().unwrap_or_default();
+            assert!(last != "localhost", "{text}");
+            let is_number = !last.is_empty() && last.bytes().all(|it| it.is_ascii_digit());
+            assert!(!is_number, "a number as a name: {text}");
         }
         None => panic!("gone to, and no host: {text}"),
     }
