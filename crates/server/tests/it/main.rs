@@ -35,6 +35,7 @@ mod forged;
 mod forward_auth;
 mod guesses;
 mod harness;
+mod hashing;
 mod introspection;
 mod known_device;
 mod mailed_links;
