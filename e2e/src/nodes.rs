@@ -158,23 +158,23 @@ pub async fn upgrade(url: &str, old: &Path, phase: Duration) -> Seen {
 
 /// Nodes one after another take over a database as an older version left it.
 pub async fn roll(url: &str, phase: Duration) -> Seen {
-    let mut nodes = vec![Production::on_postgres(url)];
-    let client = prepare(&nodes[0]);
+    let mut present = Production::on_postgres(url);
+    let client = prepare(&present);
     let balancer = Balancer::new(false);
-    nodes[0].start();
-    balancer.set(&[&nodes[0]], &client);
+    present.start();
+    balancer.set(&[&present], &client);
     balancer.caller().wait_for_keys().await;
     let tasks = balancer.crowd().await;
     for _ in 0..2 {
         tokio::time::sleep(phase).await;
-        let mut next = nodes[0].another_node();
+        let mut next = present.another_node();
         next.start();
         Caller::new(&next.base, &client).wait_for_keys().await;
-        balancer.set(&[&nodes[0], &next], &client);
+        balancer.set(&[&present, &next], &client);
         tokio::time::sleep(phase).await;
         balancer.set(&[&next], &client);
         tokio::time::sleep(Duration::from_secs(1)).await;
-        nodes[0] = next;
+        present = next;
     }
     balancer.end(tasks).await
 }
