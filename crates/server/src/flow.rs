@@ -178,7 +178,7 @@ mod tests {
     fn keys() -> KeyRing {
         let kek = EncryptionKey::from_bytes(&[7; 32]).unwrap();
         let root = generate_root(&kek, Timestamp::from_millis(0)).unwrap();
-        KeyRing::open(&[root], &kek).unwrap()
+        KeyRing::open(&[root], &kek, Timestamp::from_millis(0), None).unwrap()
     }
 
     fn flow() -> Flow {
