@@ -61,7 +61,7 @@ pub const BUGS: &[Bug] = &[
     bug("guess_not_counted", "server/it", "token::guesses_share_one_budget"),
     bug("password_change_keeps_sessions", "server/it", "account_pages::a_new_password_ends"),
     bug("revocation_unannounced", "server/it", "revocations::what_an_operator_ends"),
-    bug("role_unchecked_on_one_route", "server/it", "route_table::each_admin_route"),
+    bug("role_unchecked_on_one_route", "server/it", "trail::a_refused_admin_call"),
     bug("flow_in_any_browser", "server/it", "code_flow::a_way_that_was_begun_in_one_browser"),
     bug("introspection_for_everybody", "server/it", "introspection::"),
     bug("private_address_fetched", "server/lib", "fetch::"),

@@ -170,11 +170,6 @@ impl FromRequestParts<App> for Admin {
             let detail = "the token lacks the scope `admin`, which a role has to carry";
             return Err(admin.refused(app, Problem::forbidden(detail)).await.into());
         }
-        munjigi_core::planted!("role_unchecked_on_one_route", {
-            if admin.asked == "GET /api/v1/admin/roles" {
-                return Ok(admin);
-            }
-        });
         admin.enter(app, parts.extensions.get::<Needed>().copied()).await?;
         Ok(admin)
     }
@@ -300,6 +295,11 @@ impl Admin {
         object: Object<'_>,
     ) -> Result<Caller, Undone> {
         let caller = self.load(app, tx)?.ok_or_else(over)?;
+        munjigi_core::planted!("role_unchecked_on_one_route", {
+            if self.asked == "GET /api/v1/admin/stats" {
+                return Ok(caller);
+            }
+        });
         decided(authorize(&caller, permission, object))?;
         Ok(caller)
     }
