@@ -65,13 +65,6 @@ pub fn begin(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<bool> {
     Ok(begun == 1)
 }
 
-/// Says that the present one goes on in another database, with everything in it.
-pub fn adopt(tx: &mut Tx<'_>, number: i64, identity: &str) -> Result<bool> {
-    let moved =
-        tx.exec("UPDATE epoch SET identity = $2 WHERE number = $1", params![number, identity])?;
-    Ok(moved == 1)
-}
-
 /// The number that only grows.
 pub fn beat(tx: &mut ReadTx<'_>) -> Result<i64> {
     let row = tx.find_row("SELECT value FROM counter WHERE name = 'beat'", params![])?;
