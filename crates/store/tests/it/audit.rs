@@ -164,8 +164,7 @@ each_backend! {
     }
 }
 
-/// What a search costs that finds nothing among a million events; the figures stand in
-/// `docs/reference/performance.md`.
+/// What a search costs that finds nothing among a million events: printed, and not asserted.
 #[tokio::test]
 #[ignore = "writes a million events"]
 async fn a_search_of_a_million_events() {
