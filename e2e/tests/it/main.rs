@@ -20,7 +20,5 @@ mod openid;
 mod places;
 mod revocation;
 mod rotation;
-mod storm;
 mod story;
-mod timings;
 mod tls;
