@@ -100,7 +100,8 @@ fn answer(response: &Value) -> String {
     let content = members(&response["content"]);
     let bodies = content.into_iter().map(|(media_type, body)| {
         let schema = &body["schema"];
-        if schema.is_null() { media_type.to_owned() } else { kind(schema) }
+        let shape = if schema.is_null() { String::new() } else { kind(schema) };
+        if shape.is_empty() { media_type.to_owned() } else { shape }
     });
     let bodies: Vec<String> = bodies.collect();
     if bodies.is_empty() { about.to_owned() } else { format!("{about} {}", bodies.join(", ")) }
