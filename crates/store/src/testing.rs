@@ -24,7 +24,7 @@ use munjigi_core::time::Timestamp;
 use tempfile::TempDir;
 
 pub use self::audited::{lose_events, unaudited};
-pub use self::cluster::Cluster;
+pub use self::cluster::{Cluster, Copy};
 pub use self::tables::{Held, held};
 pub use self::tampered::{Tampering, tamper};
 use crate::migrate::Migration;
@@ -132,6 +132,31 @@ pub async fn open_with(
         migrations.push(Migration { id, name, sql });
     }
     Store::open_with(options, migrations).await
+}
+
+/// A database beside this one of PostgreSQL, as the first version that landed left it: with its
+/// tables, a person, a client and what they gave it. Its URL.
+pub fn first_schema(url: &str) -> Result<String> {
+    const FILLED: &str = "
+        INSERT INTO user_ (id, email, email_canonical, created_at, updated_at) VALUES
+            ('\\x00112233445566778899aabbccddeeff', 'old@example.kr', 'old@example.kr', 1, 1);
+        INSERT INTO client (id, name, auth_method, grant_types, redirect_uris, scope, audiences,
+            pkce, party, created_at) VALUES
+            ('old', 'Old', 'none', 'password refresh_token', '[]', 'openid', '[]', 'required',
+            'first', 1);
+        INSERT INTO session (user_id, id, authenticated_at, created_at, used_at, expires_at) VALUES
+            ('\\x00112233445566778899aabbccddeeff', '\\x01', 1, 1, 1, 4102444800000);
+        INSERT INTO audit (id, at, kind, outcome, actor_kind, detail) VALUES
+            ('\\x019b76da000070008000000000000001', 1, 'signed_in', 'success', 'anonymous', '{}');";
+    let (place, rest) = url.rsplit_once('/').unwrap_or((url, ""));
+    let (_, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let name = format!("first_{}", next_number());
+    crate::sql::run_batch(url, &format!("CREATE DATABASE {name}"))?;
+    let made = format!("{place}/{name}?{parameters}");
+    let first: Vec<Migration> = crate::migrations::ALL.iter().take(1).copied().collect();
+    crate::sql::run_migrations(&made, &first, OPENED_AT)?;
+    crate::sql::run_batch(&made, FILLED)?;
+    Ok(made)
 }
 
 /// Asks the store's database whether it understands these statements; the ones that it does not.
