@@ -1,5 +1,5 @@
-//! What cargo built, by its own account (`--message-format json`). It must not guess at the names of
-//! files below `target/`.
+//! What cargo built, by its own account (`--message-format json`). It must not guess at the names
+//! of files below `target/`.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
