@@ -1,5 +1,7 @@
 //! Whether two series of measurements differ: medians, and the rank test of Mann and Whitney.
 
+#![allow(clippy::as_conversions, reason = "counts of measurements, far below 2^52")]
+
 /// The middle of some figures.
 pub fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();

@@ -119,7 +119,7 @@ async fn go_on(
 }
 
 async fn sign_in(address: SocketAddr, number: u32) -> (u16, bool) {
-    let known = number % 2 == 0;
+    let known = number.is_multiple_of(2);
     let email = if known { email(number / 2 % PEOPLE) } else { email(number + 1_000) };
     let body = format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#);
     let request = format!(

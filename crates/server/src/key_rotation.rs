@@ -38,7 +38,7 @@ pub enum Withdrawn {
     /// It is gone.
     Now {
         /// The key that signs, or waits, in its place; none for a key that did neither any more.
-        successor: Option<StoredKey>,
+        successor: Option<Box<StoredKey>>,
         /// What is announced to whoever takes its signatures.
         revocation: Revocation,
     },
@@ -206,8 +206,8 @@ impl Successor {
     }
 }
 
-fn split((key, event): (StoredKey, Event)) -> (Option<StoredKey>, Option<Event>) {
-    (Some(key), Some(event))
+fn split((key, event): (StoredKey, Event)) -> (Option<Box<StoredKey>>, Option<Event>) {
+    (Some(Box::new(key)), Some(event))
 }
 
 impl App {

@@ -9,7 +9,5 @@ pub(crate) const ALL: &[Migration] = &[
     Migration { id: 1, name: "first", sql: include_str!("0001_first.sql") },
     Migration { id: 2, name: "openid", sql: include_str!("0002_openid.sql") },
     Migration { id: 3, name: "audit_log", sql: include_str!("0003_audit_log.sql") },
-    Migration { id: 4, name: "keys", sql: include_str!("0004_keys.sql") },
-    Migration { id: 5, name: "nodes", sql: include_str!("0005_nodes.sql") },
-    Migration { id: 6, name: "audit", sql: include_str!("0006_audit.sql") },
+    Migration { id: 4, name: "proof", sql: include_str!("0004_proof.sql") },
 ];
