@@ -83,7 +83,7 @@ fn rotates(command: &mut Command) {
     dev.cli(&["keys", "rotate", "--now", "--encryption-key-file", key.to_str().unwrap()]);
     let after = (0..100)
         .map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
             access_token(&dev)
         })
         .find(|token| key_id(token) != key_id(&before))
