@@ -39,12 +39,12 @@ mod jwk;
 mod jws;
 mod key;
 mod key_set;
-#[doc(hidden)]
-pub mod planted;
 #[cfg(test)]
 #[path = "../tests/it/outside.rs"]
 #[expect(clippy::disallowed_methods, reason = "tests: what is not there fails where CI is set")]
 mod outside;
+#[doc(hidden)]
+pub mod planted;
 mod weakness;
 #[cfg(test)]
 mod wycheproof;
