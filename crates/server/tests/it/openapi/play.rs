@@ -316,7 +316,7 @@ impl Play {
         let query = format!("?user={id}");
         let with = With { token: Some(&jun), query: &query, ..With::default() };
         self.call("end_all_sessions", with).await.expect(204);
-        let another = claims(&self.app.sign_in(crate::harness::JUN).await.access);
+        let another = claims(&self.app.sign_in(JUN).await.access);
         let text = |name: &str| another[name].as_str().unwrap().to_owned();
         let session = format!("{}.{}", text("sub"), text("sid"));
         self.administer("list_everybodys_sessions", "").await;
