@@ -167,6 +167,7 @@ each_backend! {
 /// What a search costs that finds nothing among a million events: printed, and not asserted.
 #[tokio::test]
 #[ignore = "writes a million events"]
+#[expect(clippy::disallowed_methods, reason = "it measures, by command")]
 async fn a_search_of_a_million_events() {
     let database = munjigi_store::testing::Database::sqlite();
     let store = database.store().await;
