@@ -198,7 +198,7 @@ impl Browser {
     fn follow(&mut self, mut page: Page) -> Page {
         for _ in 0..8 {
             match page.header("location") {
-                Some(next) if next.starts_with('/') => page = self.get(&next.to_owned()),
+                Some(next) if next.starts_with('/') => page = self.get(next),
                 _ => break,
             }
         }

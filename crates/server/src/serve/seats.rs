@@ -139,7 +139,7 @@ mod tests {
     fn there_is_room_for_some_and_not_for_every_file() {
         let room = room();
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        assert!(room >= 1 && room <= MOST);
+        assert!((1..=MOST).contains(&room));
         assert!(u64::try_from(room).unwrap() * 5 <= files.saturating_mul(4));
     }
 }

@@ -185,7 +185,7 @@ async fn a_secret_takes_the_place_of_another_one_while_both_are_taken() {
     jobs::run(&stage.app.app).await.unwrap();
     stage.app.app.catch_up().await.unwrap();
     let left = stage.app.app.store.read(api_secrets::all).await.unwrap();
-    assert_eq!(left.iter().map(|it| it.kid.clone()).collect::<Vec<_>>(), [next.0.clone()]);
+    assert_eq!(left.iter().map(|it| &it.kid).collect::<Vec<_>>(), [&next.0]);
     // It is over, whatever a token of it says.
     let mut lasting = claims(&before);
     let now = stage.app.clock.now().as_seconds();

@@ -257,7 +257,7 @@ async fn ad_05_json_of_ten_thousand_brackets_is_refused_everywhere() {
             }
             let request = Request::builder()
                 .method(route.method)
-                .uri(route.path.replace('{', "").replace('}', ""))
+                .uri(route.path.replace(['{', '}'], ""))
                 .header("content-type", "application/json")
                 .header("authorization", format!("Bearer {}", jun.access))
                 .body(Body::from(body.clone()));
