@@ -27,7 +27,7 @@ pub(super) fn check_issuer(issuer: Option<&str>) -> Result<String, Mistake> {
     } else if !is_plain_path(&url, text) {
         "has a path of letters, digits, `-`, `.`, `_` and `~` between single slashes, or none"
     } else if url.as_str().trim_end_matches('/') != text {
-        // RFC 8414 §3.3, RFC 9207 §2.4: clients compare it as text, and so does whoever reads `iss`.
+        // RFC 8414 §3.3, RFC 9207 §2.4: clients compare it as text, and so does who reads `iss`.
         let message = format!("is to be written as `{}`", url.as_str().trim_end_matches('/'));
         return Err(mistake("issuer", message));
     } else if url.scheme() == "https" || (url.scheme() == "http" && loopback) {
