@@ -146,6 +146,8 @@ fn a_withdrawn_key_is_gone_from_a_running_server() {
 fn keys_are_sealed_anew_by_command_and_the_old_key_is_needed_no_more() {
     let sandbox = Sandbox::new();
     let server = sandbox.dev(&["--data", "."]);
+    // Made in the background: otherwise the command line makes it, under the other key.
+    server.until(|| server.get("/.well-known/jwks.json", None).1.to_string().contains("RS256"));
     sandbox.write("next.key", OTHER_KEY);
     let reseal = |sealing: &[&str]| {
         sandbox.run(&[&["keys", "reseal", "--encryption-key-file"], sealing, HERE].concat())

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::sandbox::{Sandbox, Server};
 use crate::serve::configured;
 
-#[test]
 #[expect(clippy::disallowed_methods, reason = "what is not there fails where CI is set")]
+#[test]
 fn ds_06_while_the_database_is_away_nobody_is_told_anything_false_and_then_all_goes_on() {
     let Some(mut cluster) = Cluster::start(&[]).unwrap() else {
         assert!(std::env::var_os("CI").is_none(), "CI has no PostgreSQL");
