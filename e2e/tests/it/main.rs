@@ -20,5 +20,6 @@ mod openid;
 mod places;
 mod revocation;
 mod rotation;
+mod storm;
 mod story;
 mod tls;

@@ -55,6 +55,10 @@ const POLICY: &[(&str, &str, [u16; 7])] = &[
     ("GET", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 200, 403, 403]),
     ("POST", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 201, 403, 403]),
     ("DELETE", "/api/v1/admin/apis/{audience}/secrets", [401, 403, 403, 403, 204, 403, 403]),
+    ("GET", "/api/v1/admin/sessions", [401, 403, 403, 403, 200, 403, 403]),
+    // Nobody is named, and there is no such session.
+    ("DELETE", "/api/v1/admin/sessions", [401, 403, 403, 403, 400, 403, 403]),
+    ("DELETE", "/api/v1/admin/sessions/{id}", [401, 403, 403, 403, 404, 403, 403]),
     ("GET", "/api/v1/admin/keys", [401, 403, 403, 403, 200, 403, 403]),
     ("POST", "/api/v1/admin/keys/rotate", [401, 403, 403, 403, 200, 403, 403]),
     // There is no such key, which nobody learns who may not withdraw it.

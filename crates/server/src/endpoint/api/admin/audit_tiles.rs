@@ -2,7 +2,7 @@
 //! happened: the entries name people and clients by their ids, and networks. What can be erased is
 //! not among them. No more is given out than was signed.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
@@ -13,6 +13,7 @@ use munjigi_store::{ReadTx, StoreError};
 use crate::app::App;
 use crate::builtin::AUDIT_READ;
 use crate::extract::caller::Admin;
+use crate::extract::path::Path;
 use crate::extract::query::Query;
 use crate::failure::Failure;
 use crate::operate::audit::introductions;
