@@ -5,7 +5,6 @@
 use munjigi_core::id::SessionId;
 use munjigi_core::secret::constant_time_eq;
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_token::base64url;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::form_urlencoded::Serializer;
@@ -13,7 +12,7 @@ use url::form_urlencoded::Serializer;
 use crate::failure::Failure;
 use crate::keys::KeyRing;
 use crate::page::failed::Reason;
-use crate::seal::{EncryptionKey, SealError};
+use crate::sealed_text;
 
 /// Where authorization requests come, and come back to from the pages: below the issuer.
 pub const AUTHORIZE: &str = "/oauth2/authorize";
@@ -134,9 +133,7 @@ impl Flow {
 
     /// As it stands in an address: base64url of what only this server opens.
     pub fn seal(&self, keys: &KeyRing) -> Result<String, Failure> {
-        let plain = serde_json::to_vec(self).map_err(|_| Failure::Damaged("flow"))?;
-        let sealed = key(keys).and_then(|key| key.seal(PLACE, &plain));
-        Ok(base64url::encode(&sealed.map_err(crate::keys::KeyError::from)?))
+        sealed_text::seal(keys, PLACE, self)
     }
 
     /// Opens a flow that came with a request of the browser with this cookie.
@@ -149,10 +146,8 @@ impl Flow {
         if sealed.len() > MAX_SEALED_BYTES {
             return Err(FlowError::Unreadable);
         }
-        let sealed = base64url::decode(sealed).map_err(|_| FlowError::Unreadable)?;
-        let plain = key(keys).and_then(|key| key.open(PLACE, &sealed));
-        let plain = plain.map_err(|_| FlowError::Unreadable)?;
-        let flow: Self = serde_json::from_slice(&plain).map_err(|_| FlowError::Unreadable)?;
+        let opened = sealed_text::open::<Self>(keys, PLACE, sealed);
+        let flow = opened.ok_or(FlowError::Unreadable)?;
         if now >= flow.created_at().plus(FLOW_TTL) {
             return Err(FlowError::Expired);
         }
@@ -166,14 +161,11 @@ impl Flow {
 
 const PLACE: &str = "flow";
 
-fn key(keys: &KeyRing) -> Result<EncryptionKey, SealError> {
-    EncryptionKey::from_bytes(&keys.derive(PLACE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::keys::generate_root;
+    use crate::seal::EncryptionKey;
 
     fn keys() -> KeyRing {
         let kek = EncryptionKey::from_bytes(&[7; 32]).unwrap();

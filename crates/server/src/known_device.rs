@@ -10,7 +10,6 @@ use http::request::Parts;
 use munjigi_core::account::user::User;
 use munjigi_core::id::UserId;
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_token::base64url;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
@@ -19,7 +18,7 @@ use crate::keys::KeyRing;
 use crate::page::cookies::Cookie;
 use crate::page::reply::Page;
 use crate::random;
-use crate::seal::{EncryptionKey, SealError};
+use crate::sealed_text;
 
 /// How long a device is known after a sign-in.
 const TTL: Span = Span::from_days(90);
@@ -81,24 +80,16 @@ impl KnownDevice {
 
     /// The answer that brings the cookie to the browser.
     pub fn give(&self, keys: &KeyRing, page: Page) -> Result<Page, Failure> {
-        let plain = serde_json::to_vec(self).map_err(|_| Failure::Damaged("known device"))?;
-        let sealed = key(keys).and_then(|key| key.seal(PLACE, &plain));
-        let sealed = base64url::encode(&sealed.map_err(crate::keys::KeyError::from)?);
-        Ok(page.store(Cookie::Device, &sealed, Some(TTL)))
+        let text = sealed_text::seal(keys, PLACE, self)?;
+        Ok(page.store(Cookie::Device, &text, Some(TTL)))
     }
 
     fn open(keys: &KeyRing, text: &str, now: Timestamp) -> Option<Self> {
-        let sealed = base64url::decode(text).ok()?;
-        let plain = key(keys).and_then(|key| key.open(PLACE, &sealed)).ok()?;
-        let device: Self = serde_json::from_slice(&plain).ok()?;
+        let device: Self = sealed_text::open(keys, PLACE, text)?;
         (now.as_millis() < device.expires_at).then_some(device)
     }
 }
 
 fn changed_at(user: &User) -> i64 {
     user.password_changed_at.map_or(0, Timestamp::as_millis)
-}
-
-fn key(keys: &KeyRing) -> Result<EncryptionKey, SealError> {
-    EncryptionKey::from_bytes(&keys.derive(PLACE))
 }

@@ -77,6 +77,7 @@ mod reply;
 mod resealing;
 mod router;
 pub mod seal;
+mod sealed_text;
 mod searches;
 pub mod sequencer;
 pub mod serve;

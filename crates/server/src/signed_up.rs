@@ -10,15 +10,14 @@ use http::request::Parts;
 use munjigi_core::account::link::Purpose;
 use munjigi_core::id::UserId;
 use munjigi_core::time::Timestamp;
-use munjigi_token::base64url;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::keys::{KeyError, KeyRing};
+use crate::keys::KeyRing;
 use crate::page::cookies::Cookie;
 use crate::page::reply::Page;
-use crate::seal::{EncryptionKey, SealError};
+use crate::sealed_text;
 
 const PLACE: &str = "signed up in this browser";
 
@@ -55,20 +54,12 @@ impl SignedUp {
 
     /// The answer that brings the cookie to the browser.
     pub fn give(&self, keys: &KeyRing, page: Page) -> Result<Page, Failure> {
-        let plain = serde_json::to_vec(self).map_err(|_| Failure::Damaged("sign-up"))?;
-        let sealed = key(keys).and_then(|key| key.seal(PLACE, &plain)).map_err(KeyError::from)?;
-        let text = base64url::encode(&sealed);
+        let text = sealed_text::seal(keys, PLACE, self)?;
         Ok(page.store(Cookie::SignedUp, &text, Some(Purpose::Verify.ttl())))
     }
 
     fn open(keys: &KeyRing, text: &str, now: Timestamp) -> Option<Self> {
-        let sealed = base64url::decode(text).ok()?;
-        let plain = key(keys).and_then(|key| key.open(PLACE, &sealed)).ok()?;
-        let asked: Self = serde_json::from_slice(&plain).ok()?;
+        let asked: Self = sealed_text::open(keys, PLACE, text)?;
         (now.as_millis() < asked.expires_at).then_some(asked)
     }
-}
-
-fn key(keys: &KeyRing) -> Result<EncryptionKey, SealError> {
-    EncryptionKey::from_bytes(&keys.derive(PLACE))
 }

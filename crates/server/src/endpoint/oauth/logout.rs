@@ -15,7 +15,6 @@ use munjigi_core::oidc::logout::{Hint, Onward, SignOut, SignedOut, front_channel
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::grants::RelyingParty;
 use munjigi_store::{Audit, Committed, StoreError, grants};
-use munjigi_token::base64url;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded::Serializer;
 
@@ -25,7 +24,6 @@ use crate::context::Context;
 use crate::extract::form::Form;
 use crate::failure::Failure;
 use crate::id_token;
-use crate::keys::KeyError;
 use crate::outbox;
 use crate::page::confirm::{ConfirmPage, Question};
 use crate::page::cookies::Cookie;
@@ -35,7 +33,7 @@ use crate::page::frame::{Frame, UI_LOCALES};
 use crate::page::reply::{Page, View};
 use crate::page::sign_out::SignedOut as SignedOutPage;
 use crate::reply::authorization::with_query;
-use crate::seal::{EncryptionKey, SealError};
+use crate::sealed_text;
 
 /// Where this stands, below the issuer.
 const PATH: &str = "/oauth2/logout";
@@ -193,17 +191,13 @@ struct Way {
 
 impl Way {
     fn seal(&self, app: &App) -> Result<String, Failure> {
-        let plain = serde_json::to_vec(self).map_err(|_| Failure::Damaged("sign-out"))?;
-        let sealed = key(app).and_then(|key| key.seal(PLACE, &plain)).map_err(KeyError::from)?;
-        Ok(base64url::encode(&sealed))
+        sealed_text::seal(&app.snapshot_kept().keys, PLACE, self)
     }
 
     /// `None` for what was not sealed here, is over, or is registered no more: the person is signed
     /// out all the same.
     fn open(app: &App, sealed: &str, now: Timestamp) -> Option<Self> {
-        let sealed = base64url::decode(sealed).ok()?;
-        let plain = key(app).and_then(|key| key.open(PLACE, &sealed)).ok()?;
-        let way: Self = serde_json::from_slice(&plain).ok()?;
+        let way: Self = sealed_text::open(&app.snapshot_kept().keys, PLACE, sealed)?;
         let is_fresh = now < Timestamp::from_millis(way.created_at).plus(QUESTION_TTL);
         let client = find(app, &way.client_id)?;
         let is_known = client.metadata.post_logout_redirect_uris.contains(&way.redirect_uri);
@@ -220,10 +214,6 @@ impl Way {
 }
 
 const PLACE: &str = "sign-out";
-
-fn key(app: &App) -> Result<EncryptionKey, SealError> {
-    EncryptionKey::from_bytes(&app.snapshot_kept().keys.derive(PLACE))
-}
 
 /// Asks the person.
 fn ask(app: &App, context: &Context, frame: Frame, way: Option<Way>) -> Page {
