@@ -7,7 +7,9 @@ use insta::assert_snapshot;
 use munjigi_store::each_backend;
 use serde_json::json;
 
-use crate::harness::{JUN, MINJI, TestApp, Tokens, claims};
+use crate::harness::{ISSUER, JUN, MINJI, TestApp, Tokens, claims};
+use crate::mailed_links::mailbox;
+use crate::visitor::Visitor;
 
 /// A grant of minji's to the confidential demo client, made directly: it has no password grant.
 async fn grant_of_web(app: &TestApp) -> Tokens {
@@ -36,6 +38,50 @@ each_backend! {
         app.read_as("/api/v1/users/me", &second.access).await.expect(401);
         let subject = claims(&first.access)["sub"].as_str().unwrap().to_owned();
         assert_eq!(app.trail(&subject).await[..2], ["refresh_refused", "refresh_reused"]);
+    }
+
+    /// RT-01: the owner hears of a theft, once, wherever the copy was used; and sees that the
+    /// application has no access any more.
+    async fn the_owner_of_a_stolen_refresh_token_is_told(database) {
+        let app = TestApp::start_with(&database).await;
+        let admin = app.admin().await;
+        let owner = Visitor::of_owner(&app, MINJI).await;
+        let first = app.sign_in(MINJI).await;
+        let other = app.sign_in(JUN).await;
+        let shown = async |path: &str| {
+            String::from_utf8(owner.open(path).await.expect(200).bytes).unwrap()
+        };
+        let application = "Demo first-party application";
+        assert!(shown("/account/sessions").await.contains(application));
+        assert!(shown("/account/applications").await.contains(application));
+        app.refresh(&first.refresh).await.tokens();
+        // A lost reply is no theft, and nobody is told of one.
+        app.refresh(&first.refresh).await.tokens();
+        assert!(mailbox(&app).await.is_empty());
+        app.advance(31);
+
+        // Whatever else is wrong with the request.
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &first.refresh),
+            ("scope", "openid admin"),
+        ];
+        app.form("/oauth2/token", &form).await.expect(400);
+        app.refresh(&first.refresh).await.expect(400);
+
+        let [mail] = <[_; 1]>::try_from(mailbox(&app).await).ok().unwrap();
+        assert_eq!(mail.to, MINJI.0);
+        assert!(mail.text.contains(application), "{}", mail.text);
+        assert!(mail.text.contains("turned up twice"), "{}", mail.text);
+        assert_eq!(mail.links, [format!("{ISSUER}/account/applications")]);
+        assert!(!shown("/account/sessions").await.contains(application));
+        assert!(!shown("/account/applications").await.contains(application));
+        let subject = claims(&first.access)["sub"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/admin/audit?kind=refresh_reused&subject={subject}");
+        let events = app.read_as(&path, &admin).await.expect(200).json();
+        assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
+        assert_eq!(events["items"][0]["client_id"], "first-party");
+        app.refresh(&other.refresh).await.expect(200);
     }
 
     /// RT-09: a lost reply or a second tab gets the same successor, and there is one branch.

@@ -16,21 +16,28 @@ use munjigi_core::oauth::revocation::{self, Revocation};
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::secret::Secret;
 use munjigi_core::time::Timestamp;
-use munjigi_store::{Audit, Committed, StoreError, Tx, grants, revocations};
+use munjigi_store::outbox::Parcel;
+use munjigi_store::{Audit, Committed, StoreError, Tx, grants, outbox as sending, revocations};
 
 use crate::addresses::Trail;
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
+use crate::failure::Failure;
 use crate::id_token::IdToken;
 use crate::issue::{self, TokenResponse, UserToken};
+use crate::mail::{About, Link};
+use crate::page::locale::Locale;
 use crate::reply::oauth::OAuthError;
 use crate::snapshot::Snapshot;
+use crate::{mailed_link, outbox};
 
 /// What a refresh comes to.
 #[derive(Clone)]
 enum Refreshed {
     With(Box<Renewed>),
+    /// A copy exists, and nothing is written yet: this is whom the mail about it goes to.
+    Theft(Box<User>),
     Stolen(Revocation),
     Refuse(OAuthRefusal),
 }
@@ -56,10 +63,20 @@ struct Rotation {
     client: Client,
     lifetimes: Lifetimes,
     theft: Event,
+    notice: Notice,
     refused: Event,
     trail: Trail,
     ended: Revocation,
     now: Timestamp,
+}
+
+/// The mail that tells the owner of a theft (RT-01 of the attack kit, ASVS 6.3.7).
+#[derive(Clone)]
+enum Notice {
+    /// Nobody knows yet that there is one, nor whose grant it is.
+    Unwritten,
+    /// Sealed, if there is a mail server.
+    Written(Option<Parcel>),
 }
 
 /// Answers a refresh. The client has proved who it is.
@@ -89,6 +106,7 @@ pub async fn refresh(
             .collect(),
         refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
+        notice: Notice::Unwritten,
         trail,
         ended: Revocation::now(
             revocation::Kind::Grant,
@@ -102,16 +120,7 @@ pub async fn refresh(
         jkt: jkt.clone(),
         now,
     };
-    let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
-
-    let Renewed { grant, user, amr, scope, target } = match outcome {
-        Refreshed::With(renewed) => *renewed,
-        Refreshed::Stolen(revocation) => {
-            app.take_over(&revocation);
-            return Err(invalid_grant("refresh token was used before").into());
-        }
-        Refreshed::Refuse(refusal) => return Err(refusal.into()),
-    };
+    let Renewed { grant, user, amr, scope, target } = present(app, rotation).await?;
     let scope = issue::granted_scope(&snapshot, &user, &scope);
     let token = UserToken { target: &target, scope: &scope, now, not_before, jkt: jkt.as_deref() };
     let response = issue::response(app, &snapshot, &user, &grant, token)?;
@@ -130,6 +139,44 @@ pub async fn refresh(
     };
     let id_token = id_token.due(app, &snapshot)?;
     Ok(TokenResponse { id_token, ..response })
+}
+
+/// Presents the token. The mail about a theft is written in the transaction that ends the grant,
+/// and sealed before it: the first look tells whom it goes to, the second one decides.
+async fn present(app: &App, rotation: Rotation) -> Result<Renewed, OAuthError> {
+    let rotation = Arc::new(rotation);
+    let first = Arc::clone(&rotation);
+    let mut outcome = app.store.write(move |tx| rotate(tx, &first)).await?;
+    if let Refreshed::Theft(user) = &outcome {
+        let notice = Notice::Written(letter(app, user, &rotation));
+        let told = Rotation { notice, ..Arc::unwrap_or_clone(rotation) };
+        outcome = app.store.write(move |tx| rotate(tx, &told)).await?;
+        outbox::wake(app);
+    }
+    match outcome {
+        Refreshed::With(renewed) => Ok(*renewed),
+        Refreshed::Refuse(refusal) => Err(refusal.into()),
+        Refreshed::Stolen(revocation) => {
+            app.take_over(&revocation);
+            Err(invalid_grant("refresh token was used before").into())
+        }
+        // Not after a notice was written.
+        Refreshed::Theft(_) => Err(Failure::Damaged("a theft").into()),
+    }
+}
+
+/// What the owner is told. A mail that cannot be written keeps no thief in.
+fn letter(app: &App, user: &User, rotation: &Rotation) -> Option<Parcel> {
+    let about = About::RefreshReused {
+        client_name: rotation.client.name.clone(),
+        at_millis: rotation.now.as_millis(),
+        account: Link::to(&app.config, "/account/applications", &[]),
+    };
+    let written = mailed_link::letter(app, user, Locale::English, about);
+    written.unwrap_or_else(|error| {
+        tracing::error!(%error, "the owner of a stolen refresh token cannot be told");
+        None
+    })
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
@@ -158,7 +205,7 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
         // The key is another one, or more is asked for than was granted, or than there is by now:
         // nothing is spent by it, but a theft stays a theft.
         Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
-        Err(_) => return steal(tx, rotation),
+        Err(_) => return steal(tx, rotation, user),
     };
 
     match meaning {
@@ -170,7 +217,7 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
         }
         // A lost reply or a second tab: the same successor again.
         Presented::ReplayOfLast => Ok(Committed::nothing(Refreshed::With(Box::new(renewed)))),
-        Presented::Stolen => steal(tx, rotation),
+        Presented::Stolen => steal(tx, rotation, renewed.user),
         Presented::Refuse(reason) => refuse(invalid_grant(reason)),
     }
 }
@@ -183,9 +230,17 @@ fn bound(grant: Grant, rotation: &Rotation) -> Grant {
     Grant { dpop_jkt, ..grant }
 }
 
-/// A copy exists: the grant dies, everywhere, and the trail says so.
-fn steal(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, StoreError> {
+/// A copy exists: the grant dies, everywhere, its owner is told, and the trail says so.
+fn steal(
+    tx: &mut Tx<'_>,
+    rotation: &Rotation,
+    owner: User,
+) -> Result<Committed<Refreshed>, StoreError> {
     let Rotation { presented, ended, theft, now, .. } = rotation;
+    let Notice::Written(parcel) = &rotation.notice else {
+        return Ok(Committed::nothing(Refreshed::Theft(Box::new(owner))));
+    };
+    parcel.iter().try_for_each(|parcel| sending::insert(tx, parcel))?;
     grants::revoke(tx, &presented.user_id, &presented.grant_id, *now)?;
     let seq = revocations::announce(tx, ended)?;
     let stolen = Refreshed::Stolen(Revocation { seq, ..ended.clone() });
