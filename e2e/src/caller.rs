@@ -33,6 +33,11 @@ impl Heard {
     pub fn text(&self, name: &str) -> String {
         self.body[name].as_str().unwrap_or_default().to_owned()
     }
+
+    /// The cookies that it brought, as a browser sends them.
+    pub fn cookies(&self) -> String {
+        self.cookies.join("; ")
+    }
 }
 
 /// Calls one server.
@@ -150,7 +155,7 @@ impl Caller {
         let request = self.client.post(format!("{}/login", self.issuer));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let heard = self.send(request.header("sec-fetch-site", "same-origin").body(body)).await?;
-        Ok((heard.status == 303).then(|| heard.cookies.join("; ")))
+        Ok((heard.status == 303).then(|| heard.cookies()))
     }
 
     /// Asks for a code with these cookies: the code, if one came.

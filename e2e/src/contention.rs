@@ -3,6 +3,7 @@
 //! after an acknowledged revocation nothing of the grant is good.
 
 mod kinds;
+mod mailed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,14 +52,14 @@ pub struct Tally {
 impl Contention {
     /// So much of everything that there are about so many presentations.
     pub const fn of(presentations: u32) -> Self {
-        // Of sixteen things, ten are codes, refresh tokens and revocations, and six of other kinds.
-        let parts = (presentations / 32).div_ceil(16);
+        // Of eighteen things, ten are codes, refresh tokens and revocations, eight of other kinds.
+        let parts = (presentations / 32).div_ceil(18);
         Self { codes: 5 * parts, refreshes: 4 * parts, revocations: parts, others: parts }
     }
 
     /// Runs it on nodes of one issuer that are not started yet.
     pub async fn run(self, nodes: &mut [Production]) -> Tally {
-        let (client, cast) = (prepare(&nodes[0]), Some(Cast::prepare(&nodes[0])));
+        let (client, cast) = (prepare(&nodes[0]), Some(Cast::prepare(nodes)));
         let callers: Vec<Caller> = nodes
             .iter_mut()
             .map(|node| {
@@ -86,18 +87,19 @@ impl Contention {
     }
 }
 
-/// Shows codes that were issued before to two nodes that do not know of each other: whoever counts
-/// right, counts two redemptions of each.
-pub async fn split(codes: u32) -> Tally {
+/// Shows codes and mailed links that were given out before to two nodes that do not know of each
+/// other: whoever counts right, counts two who had each of them.
+pub async fn split(each: u32) -> Tally {
     let mut first = Production::on_sqlite();
     let client = prepare(&first);
+    let postbox = mailed::prepare(std::slice::from_ref(&first));
     first.start();
-    let callers = vec![Caller::new(&first.base, &client)];
-    let mut crowd = Crowd::new(callers, None);
+    let mut crowd = Crowd::new(vec![Caller::new(&first.base, &client)], None);
     crowd.enter().await;
-    let mut issued = Vec::new();
-    for _ in 0..codes {
-        issued.push(crowd.code().await);
+    let (mut codes, mut people) = (Vec::new(), Vec::new());
+    for number in 0..each {
+        codes.push(crowd.code().await);
+        people.push(crowd.sign_up(&postbox, &format!("split-{number}")).await);
     }
     first.kill();
     let mut second = first.another_node();
@@ -106,8 +108,12 @@ pub async fn split(codes: u32) -> Tally {
     first.start();
     second.start();
     crowd.callers = vec![Caller::new(&first.base, &client), Caller::new(&second.base, &client)];
-    for code in issued {
+    for code in codes {
         crowd.redeem(&code).await;
+    }
+    for person in people {
+        crowd.verify(&person).await;
+        crowd.recover(&person).await;
     }
     crowd.tally
 }

@@ -1,6 +1,7 @@
 //! The crash campaign (P1 of the security design): a server is killed with `kill -9` at a random
 //! moment while people use it, started again, and held to what it had acknowledged. Nothing
-//! acknowledged is gone, nothing that is good once works twice, and every change has its event.
+//! acknowledged is gone, nothing that is good once works twice, every change has its event, and the
+//! signed trail of them goes on from what it was before.
 //!
 //! The ledger is kept here, outside the server: a fact enters it when its answer has come. What
 //! was asked for and never answered is in doubt, and may have happened or not, but not by halves.
@@ -11,19 +12,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use munjigi_core::time::Timestamp;
-use munjigi_store::testing::{lose_events, unaudited};
+use munjigi_store::testing::{Tampering, lose_events, tamper, unaudited};
 use munjigi_store::{Store, StoreOptions};
 
 pub(crate) use self::person::Person;
 use crate::caller::{self, Caller};
 use crate::production::{Production, beside};
 use crate::random::Random;
+use crate::witness::{Look, Witness};
 
 /// How many people use the server at once.
 const PEOPLE: u64 = 6;
 
 /// The shortest and the longest time between a start and its kill, in milliseconds.
 const LIVES: (u64, u64) = (5, 400);
+
+/// After which kill somebody tampers with the trail, where that is planted.
+const TAMPERED_AFTER: u32 = 3;
 
 /// A campaign that can be run.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,11 @@ pub enum Sabotage {
     LoseWrites,
     /// At the end the audit trail lacks five rows.
     LoseEvents,
+    /// Between two lives somebody changes an event that was signed.
+    ChangeEvent,
+    /// Between two lives somebody takes the tree away, and the server makes and signs another one
+    /// of the same events.
+    BeginTrailAnew,
 }
 
 /// What a campaign has seen.
@@ -57,6 +67,10 @@ pub struct Report {
     pub in_doubt: u64,
     /// How many facts were looked at after a start.
     pub checked: u64,
+    /// How often the whole audit trail was verified, with the key and the checkpoints kept outside.
+    pub looks: u32,
+    /// How many events it had in the end.
+    pub events: u64,
     /// What was not as it had been acknowledged.
     pub violations: Vec<String>,
 }
@@ -85,6 +99,7 @@ impl Campaign {
         }
         server.kill();
 
+        let (mut witness, mut next_look) = (Witness::new(), 1);
         for cycle in 1..=self.cycles {
             let before = self.copy_before(&server);
             server.start();
@@ -95,10 +110,17 @@ impl Campaign {
                 report.violations.extend(wrong);
                 report.checked += person.take_checked();
             }
+            if cycle >= next_look {
+                // It goes over all of the trail, which grows: every time a tenth later.
+                next_look = cycle + (cycle / 10).max(10);
+                let wrong = looked(&mut witness, &server);
+                report.violations.extend(wrong.map(|it| format!("cycle {cycle}: {it}")));
+            }
             let life = Duration::from_millis(random.between(LIVES.0, LIVES.1));
             people = live(&mut server, &caller, people, life).await;
             report.cycles = cycle;
             self.spoil(&server, before.as_deref());
+            self.tamper(&server, cycle).await;
             if report.violations.len() > 20 {
                 break;
             }
@@ -107,6 +129,12 @@ impl Campaign {
             report.acknowledged += person.acknowledged;
             report.in_doubt += person.in_doubt;
         }
+        if self.sabotage.is_none() {
+            server.start();
+            report.violations.extend(witness.until_all_signed(&server).await.err());
+            server.kill();
+        }
+        (report.looks, report.events) = (witness.looks, witness.events);
         report.violations.extend(self.audit(&server).await);
         report
     }
@@ -122,11 +150,22 @@ impl Campaign {
         Some(copy)
     }
 
+    async fn tamper(self, server: &Production, cycle: u32) {
+        let what = match self.sabotage {
+            Some(Sabotage::ChangeEvent) => Tampering::EventChanged,
+            Some(Sabotage::BeginTrailAnew) => Tampering::Restored,
+            _ => return,
+        };
+        if cycle == TAMPERED_AFTER {
+            let store = open(&server.database).await;
+            assert!(tamper(&store, what, 0).await.unwrap() > 0, "nothing to tamper with");
+            store.close().await;
+        }
+    }
+
     /// Every change that the database holds has its event.
     async fn audit(self, server: &Production) -> Vec<String> {
-        let url = server.database.parse().unwrap();
-        let options = StoreOptions::new(url, Timestamp::from_millis(0));
-        let store = Store::open(options).await.unwrap();
+        let store = open(&server.database).await;
         if self.sabotage == Some(Sabotage::LoseEvents) {
             lose_events(&store, 5).await.unwrap();
         }
@@ -141,6 +180,20 @@ impl Campaign {
             drop(std::fs::remove_file(beside(&file, end)));
             drop(std::fs::copy(beside(before, end), beside(&file, end)));
         }
+    }
+}
+
+/// The database, while no server is needed.
+pub(crate) async fn open(database: &str) -> Store {
+    let options = StoreOptions::new(database.parse().unwrap(), Timestamp::from_millis(0));
+    Store::open(options).await.unwrap()
+}
+
+/// What is wrong with the audit trail of a server that runs, and that nothing hinders.
+fn looked(witness: &mut Witness, server: &Production) -> Option<String> {
+    match witness.look(server) {
+        Look::Holds { .. } | Look::Unsigned => None,
+        wrong => Some(format!("the audit trail: {wrong:?}")),
     }
 }
 

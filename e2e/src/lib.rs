@@ -17,11 +17,13 @@ pub mod edge;
 pub mod failover;
 pub mod flood;
 pub mod nodes;
+pub mod postbox;
 pub mod production;
 mod random;
 pub mod statistics;
 pub mod storm;
 pub mod timings;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -91,6 +93,15 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Tells it to stop, and waits until it has; its exit code.
+    fn stop(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.child.kill());
@@ -106,7 +117,7 @@ pub struct Dev {
     pub issuer: String,
     /// Where its data is.
     pub data: tempfile::TempDir,
-    _running: Running,
+    running: Running,
 }
 
 impl Dev {
@@ -118,7 +129,12 @@ impl Dev {
         let running = Running::start(&mut command);
         let there: Value = serde_json::from_str(&running.first_line).expect("one JSON object");
         let issuer = there["issuer"].as_str().unwrap().to_owned();
-        Self { there, issuer, data, _running: running }
+        Self { there, issuer, data, running }
+    }
+
+    /// Tells it to stop, and waits until it has; its exit code. Its data stays.
+    pub fn stop(&mut self) -> Option<i32> {
+        self.running.stop()
     }
 
     /// A command line of `munjigi` on the same database.

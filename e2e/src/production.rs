@@ -74,6 +74,12 @@ impl Production {
         Self { issuer, base, database, directory, child: None, program }
     }
 
+    /// Adds lines to the configuration of this node.
+    pub fn configure(&self, lines: &str) {
+        let text = std::fs::read_to_string(self.config()).unwrap();
+        std::fs::write(self.config(), text + lines).unwrap();
+    }
+
     /// Where the file of SQLite is.
     pub fn file(&self) -> Option<PathBuf> {
         self.database.strip_prefix("sqlite:").map(PathBuf::from)
@@ -91,6 +97,17 @@ impl Production {
     }
 
     fn ask(&self, arguments: &[&str], input: &str) -> Option<Value> {
+        let (code, output) = self.call(arguments, input);
+        (code == Some(0)).then(|| serde_json::from_slice(&output).unwrap())
+    }
+
+    /// The command line on the same database: its exit code, and its JSON if it said any.
+    pub(crate) fn tell(&self, arguments: &[&str]) -> (Option<i32>, Value) {
+        let (code, output) = self.call(arguments, "");
+        (code, serde_json::from_slice(&output).unwrap_or(Value::Null))
+    }
+
+    fn call(&self, arguments: &[&str], input: &str) -> (Option<i32>, Vec<u8>) {
         use std::io::Write;
 
         let mut command = Command::new(&self.program);
@@ -99,7 +116,7 @@ impl Production {
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+        (output.status.code(), output.stdout)
     }
 
     /// Starts it, and waits until it takes connections.

@@ -1,6 +1,7 @@
 //! The other kinds of things that are good once, beside codes and refresh tokens: pushed requests,
-//! device codes, proofs of possession, client assertions, registration tokens and the tokens by
-//! which clients manage themselves. Each is shown by everybody at once, and taken from one.
+//! device codes, proofs of possession, client assertions, registration tokens, the tokens by which
+//! clients manage themselves, and mailed links. Each is shown by everybody at once, and taken from
+//! one.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,8 +10,10 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use munjigi_token::base64url;
 use serde_json::{Value, json};
 
+use super::mailed::{self, Person};
 use super::{CALLERS, Crowd};
 use crate::caller::{Caller, Heard};
+use crate::postbox::Postbox;
 use crate::production::Production;
 
 /// A kind of thing that is good once.
@@ -28,17 +31,23 @@ pub enum Kind {
     RegistrationToken,
     /// RFC 7592 §2.2.
     ManagementToken,
+    /// A mailed link that proves an address.
+    VerificationLink,
+    /// A mailed link by which a password is set that was forgotten.
+    RecoveryLink,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::PushedRequest,
         Self::DeviceCode,
         Self::DpopProof,
         Self::ClientAssertion,
         Self::RegistrationToken,
         Self::ManagementToken,
+        Self::VerificationLink,
+        Self::RecoveryLink,
     ];
 
     /// What those hear who come late.
@@ -49,6 +58,10 @@ impl Kind {
             Self::DpopProof => &[(400, "invalid_dpop_proof")],
             Self::ClientAssertion => &[(401, "invalid_client")],
             Self::RegistrationToken | Self::ManagementToken => &[(401, "invalid_token")],
+            // Pages, which tell by their status.
+            Self::VerificationLink => &[(400, "")],
+            // Everybody chose a password: on a slow machine not all of them are hashed in time.
+            Self::RecoveryLink => &[(400, ""), (503, "")],
         }
     }
 }
@@ -62,6 +75,9 @@ pub(super) struct Cast {
     device_client: String,
     /// The address and the token of a client that manages itself.
     managed: (String, String),
+    postbox: Postbox,
+    /// Who has proved their address, and can recover.
+    person: Option<Person>,
     count: u64,
 }
 
@@ -93,8 +109,8 @@ fn now() -> u64 {
 
 impl Cast {
     /// Makes the clients, while no server runs.
-    pub fn prepare(server: &Production) -> Self {
-        let key = Key::new();
+    pub fn prepare(nodes: &[Production]) -> Self {
+        let (server, key, postbox) = (&nodes[0], Key::new(), mailed::prepare(nodes));
         let id = |made: &Value| made["client_id"].as_str().unwrap().to_owned();
         let create = |more: &[&str]| {
             let words = ["clients", "create", "--name", "Crowd", "--grant-type"];
@@ -115,7 +131,17 @@ impl Cast {
         // A proof is to be refused because it was seen, and not because it lacks a nonce.
         server.cli(&["settings", "set", "dpop_nonce", "optional"], "");
         let (issuer, managed) = (server.issuer.clone(), (String::new(), String::new()));
-        Self { issuer, secret_client, signing_client, key, device_client, managed, count: 0 }
+        Self {
+            issuer,
+            secret_client,
+            signing_client,
+            key,
+            device_client,
+            managed,
+            postbox,
+            person: None,
+            count: 0,
+        }
     }
 
     fn next(&mut self) -> String {
@@ -154,6 +180,7 @@ impl Crowd {
         let mut cast = self.cast.take().expect("there is one");
         let answers = match kind {
             Kind::PushedRequest => return self.refer(cast).await,
+            Kind::VerificationLink | Kind::RecoveryLink => return self.follow(kind, cast).await,
             Kind::DeviceCode => {
                 let device = cast.device_client.clone();
                 let code = self.device(&device).await;
@@ -208,8 +235,22 @@ impl Crowd {
         self.judge(kind, &answers);
     }
 
+    /// The links that somebody was mailed, first the one that proves their address.
+    async fn follow(&mut self, kind: Kind, mut cast: Cast) {
+        if kind == Kind::RecoveryLink {
+            let person = cast.person.take().expect("somebody has signed up");
+            self.recover(&person).await;
+        } else {
+            let name = cast.next();
+            let person = self.sign_up(&cast.postbox, &name).await;
+            self.verify(&person).await;
+            cast.person = Some(person);
+        }
+        self.cast = Some(cast);
+    }
+
     /// One of them is taken; the others are refused as they should be.
-    fn judge(&mut self, kind: Kind, answers: &[Heard]) {
+    pub(super) fn judge(&mut self, kind: Kind, answers: &[Heard]) {
         let is_good = |answer: &&Heard| [200, 201].contains(&answer.status);
         let good = answers.iter().filter(is_good).count();
         if good == 1 {
@@ -266,7 +307,7 @@ impl Crowd {
         asked.text("device_code")
     }
 
-    async fn post_at_once(
+    pub(super) async fn post_at_once(
         &mut self,
         path: &'static str,
         fields: &[(&str, &str)],
@@ -276,7 +317,7 @@ impl Crowd {
             pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
         };
         let (fields, headers) = (own(fields), own(headers));
-        self.everybody(move |caller| {
+        self.everybody(move |_, caller| {
             let (fields, headers) = (fields.clone(), headers.clone());
             async move {
                 let fields: Vec<_> = fields.iter().map(|(a, b)| (&**a, &**b)).collect();
@@ -294,7 +335,7 @@ impl Crowd {
         body: Value,
     ) -> Vec<Heard> {
         let (path, token) = (path.to_owned(), token.to_owned());
-        self.everybody(move |caller| {
+        self.everybody(move |_, caller| {
             let (path, token, body) = (path.clone(), token.clone(), body.clone());
             async move {
                 let heard = caller.json((&path, method), &token, &body).await;
@@ -304,11 +345,12 @@ impl Crowd {
         .await
     }
 
-    async fn everybody<F>(&mut self, ask: impl Fn(Caller) -> F) -> Vec<Heard>
+    /// What everybody hears who asks at once, each at the next node.
+    pub(super) async fn everybody<F>(&mut self, ask: impl Fn(usize, Caller) -> F) -> Vec<Heard>
     where
         F: Future<Output = Heard> + Send + 'static,
     {
-        let one = |number: usize| ask(self.callers[number % self.callers.len()].clone());
+        let one = |number: usize| ask(number, self.callers[number % self.callers.len()].clone());
         let tasks: Vec<_> = (0..CALLERS).map(|number| tokio::spawn(one(number))).collect();
         let mut answers = Vec::new();
         for task in tasks {

@@ -35,14 +35,19 @@ impl Trail {
         post(&url, &body, None).expect(200).text("access_token")
     }
 
+    /// The trail's newest checkpoint as it is.
+    fn checkpoint(&self) -> Value {
+        let database = format!("sqlite:{}", self.dev.data.path().join("munjigi.db").display());
+        let mut command = Command::new(built("munjigi"));
+        let command = command.args(["audit", "checkpoint", "--output", "json"]);
+        let output = command.args(["--database", &database]).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
     /// The trail's newest checkpoint, once everything that happened is in it.
     fn signed(&self) -> Value {
         for _ in 0..100 {
-            let database = format!("sqlite:{}", self.dev.data.path().join("munjigi.db").display());
-            let mut command = Command::new(built("munjigi"));
-            let command = command.args(["audit", "checkpoint", "--output", "json"]);
-            let output = command.args(["--database", &database]).output().unwrap();
-            let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            let shown = self.checkpoint();
             if shown["waiting"] == 0 {
                 return shown;
             }
@@ -118,6 +123,24 @@ fn a_trail_is_verified_and_watched_over_http() {
     // Who may not read it learns nothing, and nobody says that it holds.
     std::fs::write(trail.file("token"), trail.token("minji")).unwrap();
     assert_eq!(trail.audit(&verify).0, Some(2));
+}
+
+/// Whoever stops a server and keeps its checkpoint holds everything that the server acknowledged,
+/// down to the last answer.
+#[test]
+fn a_server_that_is_told_to_stop_signs_what_it_has_acknowledged() {
+    let mut trail = Trail::start();
+    let before = trail.signed()["size"].as_i64().unwrap();
+    // More than are signed at a time, and the last of them a moment before the end.
+    trail.happen(300);
+    assert_eq!(trail.dev.stop(), Some(0));
+
+    let last = trail.checkpoint();
+    assert_eq!(last["waiting"], 0, "{last}");
+    // The events, and the sign-in of who caused them.
+    assert_eq!(last["size"], before + 301, "{last}");
+    let verified = trail.dev.cli(&["audit", "verify", "--vkey", &trail.vkey]);
+    assert!(verified.contains(&(before + 301).to_string()), "{verified}");
 }
 
 /// `golang.org/x/mod/sumdb` checks the signature, an inclusion and a consistency.

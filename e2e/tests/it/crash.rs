@@ -17,6 +17,8 @@ fn holds(report: &Report, cycles: u32) {
     assert!(report.acknowledged > u64::from(cycles), "{report:?}");
     assert!(report.in_doubt > u64::from(cycles), "{report:?}");
     assert!(report.checked > 10 * u64::from(cycles), "{report:?}");
+    // More events than one tile has, looked at on the way and at the end.
+    assert!(report.looks > 5 && report.events > 256, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,4 +44,19 @@ async fn a_database_that_forgets_what_it_acknowledged_is_noticed() {
 async fn a_trail_that_lacks_events_is_noticed() {
     let report = on_sqlite(3, Some(Sabotage::LoseEvents)).await;
     assert!(!report.violations.is_empty(), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_is_changed_between_two_lives_is_noticed() {
+    let report = on_sqlite(11, Some(Sabotage::ChangeEvent)).await;
+    let found = &report.violations;
+    assert!(found.len() == 1 && found[0].contains("tampered"), "{report:?}");
+}
+
+/// The tree holds in itself, and its signature is right: only what was kept outside shows it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trail_that_is_begun_anew_between_two_lives_is_noticed() {
+    let report = on_sqlite(11, Some(Sabotage::BeginTrailAnew)).await;
+    let found = &report.violations;
+    assert!(found.len() == 1 && found[0].contains("forked"), "{report:?}");
 }

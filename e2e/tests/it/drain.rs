@@ -189,6 +189,10 @@ fn a_server_that_stops_under_load_cuts_nobody_off() {
     assert_eq!(follower.join().unwrap(), 200, "the follower is let go");
     assert_eq!(edge.ended().code(), Some(0), "{}", edge.log());
     assert!(!edge.log().contains("requests under way"), "{}", edge.log());
+    // Sign-ins were acknowledged until nobody was let in any more: the signed tree has all of them.
+    let last = edge.cli(&["audit", "checkpoint"], "");
+    assert_eq!(last["waiting"], 0, "{last}");
+    assert!(last["size"].as_u64().unwrap() > 2, "{last}");
 }
 
 #[test]
