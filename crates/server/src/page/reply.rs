@@ -9,6 +9,7 @@ use http::header::{
     REFERRER_POLICY, SET_COOKIE, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use munjigi_core::oauth::error::ErrorCode;
 use munjigi_core::time::Span;
 use url::{Host, Url};
 
@@ -55,6 +56,8 @@ struct Parts {
     html: String,
     headers: HeaderMap,
     policy: Policy,
+    /// What it refuses, for the metrics.
+    refusal: Option<ErrorCode>,
 }
 
 /// What of the content security policy differs from page to page.
@@ -107,7 +110,7 @@ impl Page {
         let headers = EACH.map(|(name, value)| (name, HeaderValue::from_static(value)));
         let (html, policy) = (String::new(), Policy::default());
         let headers = HeaderMap::from_iter(headers);
-        Self(Box::new(Parts { status, html, headers, policy }))
+        Self(Box::new(Parts { status, html, headers, policy, refusal: None }))
     }
 
     /// The page, whose form leads on to an application: Chromium applies `form-action` to the
@@ -154,6 +157,13 @@ impl Page {
         self
     }
 
+    /// The answer, which tells a client that it was refused: counted as those in JSON are.
+    #[must_use]
+    pub fn refusing(mut self, code: ErrorCode) -> Self {
+        self.0.refusal = Some(code);
+        self
+    }
+
     /// The answer with the time after which to try again.
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
@@ -168,6 +178,9 @@ impl IntoResponse for Page {
         let mut response = Response::new(parts.html.into());
         *response.status_mut() = parts.status;
         *response.headers_mut() = parts.headers;
+        if let Some(code) = parts.refusal {
+            response.extensions_mut().insert(code);
+        }
         if let Ok(policy) = HeaderValue::from_str(&parts.policy.text()) {
             response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
         }

@@ -17,7 +17,8 @@ pub fn code(frame: Frame, issuer: &str, to: &Destination, code: &str) -> Page {
 /// Brings an error to the client (RFC 6749 §4.1.2.1).
 pub fn refusal(frame: Frame, issuer: &str, to: &Destination, refusal: OAuthRefusal) -> Page {
     let OAuthRefusal { code, description } = refusal;
-    answer(frame, issuer, to, &[("error", code.as_str()), ("error_description", description)])
+    let said = [("error", code.as_str()), ("error_description", description)];
+    answer(frame, issuer, to, &said).refusing(code)
 }
 
 fn answer(frame: Frame, issuer: &str, to: &Destination, said: &[(&str, &str)]) -> Page {

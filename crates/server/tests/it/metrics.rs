@@ -9,6 +9,7 @@ use munjigi_server::{Mode, page_routes, routes};
 use tower::ServiceExt;
 
 use crate::harness::{MINJI, TestApp};
+use crate::visitor::{self, request};
 
 /// Reads them as a program that names the server so.
 async fn scraped(router: Router, host: &str) -> (StatusCode, String) {
@@ -19,14 +20,14 @@ async fn scraped(router: Router, host: &str) -> (StatusCode, String) {
     (status, String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-async fn metrics(app: &TestApp) -> String {
+pub async fn metrics(app: &TestApp) -> String {
     let (status, text) = scraped(router(&app.app, Scrapers::ThisMachine), "127.0.0.1:9464").await;
     assert_eq!(status, 200);
     text
 }
 
 /// The value of a sample.
-fn sample(text: &str, name: &str) -> Option<f64> {
+pub fn sample(text: &str, name: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     Some(line.parse().unwrap())
 }
@@ -42,6 +43,9 @@ async fn what_happens_is_counted() {
     let wrong = serde_json::json!({"email": MINJI.0, "password": "wrong wrong wrong"});
     app.post("/api/v1/users/signin", wrong).await.expect(401);
     app.read_as("/api/v1/users/me", &tokens.access).await.expect(200);
+    app.open_registration().await;
+    let script = serde_json::json!({"redirect_uris": ["javascript:alert(1)"]});
+    app.post("/oauth2/register", script).await.expect(400);
 
     let text = metrics(&app).await;
     for (name, value) in [
@@ -49,6 +53,7 @@ async fn what_happens_is_counted() {
         ("munjigi_tokens_issued_total{grant_type=\"refresh_token\"}", 1.0),
         ("munjigi_tokens_issued_total{grant_type=\"device_code\"}", 0.0),
         ("munjigi_oauth_errors_total{error=\"invalid_grant\"}", 1.0),
+        ("munjigi_oauth_errors_total{error=\"invalid_redirect_uri\"}", 1.0),
         ("munjigi_sign_ins_total{outcome=\"proved\"}", 1.0),
         ("munjigi_sign_ins_total{outcome=\"refused\"}", 1.0),
         (hashed, hashed_before + 2.0),
@@ -78,6 +83,44 @@ async fn what_happens_is_counted() {
     ] {
         assert!(text.lines().any(|line| line.starts_with(begun)), "{begun} is not in\n{text}");
     }
+}
+
+/// RFC 6749 §4.1.2.1: refusals that a browser carries back to the client count as those in JSON do,
+/// each by its code and once.
+#[tokio::test]
+async fn refusals_that_go_back_by_a_browser_are_counted_by_code() {
+    let minji = visitor::start().await;
+    let counted = async |code: &str| {
+        let name = format!("munjigi_oauth_errors_total{{error=\"{code}\"}}");
+        sample(&metrics(&minji.app).await, &name).unwrap_or_default()
+    };
+    for (name, value, code) in [
+        ("prompt", "none", "login_required"),
+        ("request", "a.b.c", "request_not_supported"),
+        ("scope", "admin\"", "invalid_scope"),
+    ] {
+        for mode in ["query", "form_post"] {
+            let before = counted(code).await;
+            let more = [(name, Some(value)), ("response_mode", Some(mode))];
+            let answer = minji.open(&request(&more)).await;
+            let said = answer.location().unwrap_or_default() + &answer.page();
+            assert!(said.contains(code), "{name}: {said}");
+            assert_eq!(counted(code).await, before + 1.0, "{name} by {mode}");
+        }
+    }
+
+    // Somebody who says no, on a page of their own; and a code that goes back is no refusal.
+    let answer = minji.open(&request(&[])).await;
+    let answer = minji.sign_in(answer, MINJI).await;
+    let denied = minji.follow_to_client(answer, "deny").await;
+    assert_eq!(denied.brings("error").as_deref(), Some("access_denied"));
+    assert_eq!(counted("access_denied").await, 1.0);
+    let answer = minji.open(&request(&[])).await;
+    let allowed = minji.follow_to_client(answer, "allow").await;
+    assert!(allowed.brings("code").is_some());
+    let all = metrics(&minji.app).await;
+    let refusals = all.lines().filter(|it| it.starts_with("munjigi_oauth_errors_total{"));
+    assert_eq!(refusals.count(), 4, "{all}");
 }
 
 #[tokio::test]

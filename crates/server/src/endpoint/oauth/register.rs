@@ -85,18 +85,19 @@ through_oauth!(Denied, Failure, StoreError, NoRandomness);
 
 impl IntoResponse for Undone {
     fn into_response(self) -> Response {
-        let body = |code: ErrorCode, why: &str| {
-            let code = code.as_str();
-            json!({ "error": code, "error_description": why })
+        let refused = |status: StatusCode, code: ErrorCode, why: &str| {
+            let body = json!({ "error": code.as_str(), "error_description": why });
+            let mut response = answer(status, &body);
+            response.extensions_mut().insert(code);
+            response
         };
         match self {
             Self::OAuth(error) => error.into_response(),
             Self::Refused(Refused { code, description }) => {
-                answer(StatusCode::BAD_REQUEST, &body(code, &description))
+                refused(StatusCode::BAD_REQUEST, code, &description)
             }
             Self::Token(why) => {
-                let said = body(ErrorCode::InvalidToken, why);
-                let mut response = answer(StatusCode::UNAUTHORIZED, &said);
+                let mut response = refused(StatusCode::UNAUTHORIZED, ErrorCode::InvalidToken, why);
                 let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
                 response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
                 response
