@@ -130,10 +130,12 @@ impl Anchors {
             }
             match place.tell(app, &newest).await {
                 Ok(()) => {
+                    app.metrics.anchors.told(place.label(), now);
                     *progress = Progress { due_at: Some(now.plus(EVERY)), sent: newest.size };
                     told = told.saturating_add(1);
                 }
                 Err(error) => {
+                    app.metrics.anchors.failed(place.label());
                     let place = place.to_string();
                     tracing::warn!(
                         place,
@@ -177,6 +179,14 @@ impl Anchoring {
 }
 
 impl Anchorage {
+    /// What it is called where many look: the rest of a URL may be a secret.
+    fn label(&self) -> String {
+        match self {
+            Self::Web(url) => url.origin().ascii_serialization(),
+            Self::File(_) | Self::Local(_) | Self::Udp(_) | Self::Tcp(_) => self.to_string(),
+        }
+    }
+
     async fn tell(&self, app: &App, checkpoint: &StoredCheckpoint) -> Result<(), String> {
         let at = rfc3339(app.clock.now());
         let line = kept_line(&at, &checkpoint.note);

@@ -2,6 +2,7 @@
 //! can be looked at is looked at when somebody asks ([`scrape`]). No label holds anything that a
 //! stranger chose: no id, no name, no address, no path but that of a route.
 
+mod anchored;
 mod process;
 pub(crate) mod requests;
 mod scrape;
@@ -46,6 +47,8 @@ pub struct Metrics {
     pub(crate) requests: Requests,
     /// Connections that are open.
     pub connections: Present,
+    /// What became of checkpoints on their way to anchors.
+    pub(crate) anchors: anchored::Places,
     tokens: Tally<5>,
     sign_ins: Tally<4>,
     deliveries: Tally<3>,
@@ -56,6 +59,7 @@ impl Default for Metrics {
         Self {
             requests: Requests::default(),
             connections: Present::default(),
+            anchors: anchored::Places::default(),
             tokens: Tally::new([
                 "authorization_code",
                 "refresh_token",

@@ -45,6 +45,7 @@ pub async fn scrape(app: &App) -> String {
     write_keys(app, &mut text);
     write_outbox(app, stored.as_ref(), &mut text);
     write_audit(app, stored.as_ref(), &mut text);
+    write_anchors(app, &mut text);
     process::write(&mut text);
     text.finish()
 }
@@ -186,6 +187,26 @@ fn write_audit(app: &App, stored: Option<&Stored>, text: &mut Text) {
         "How old the last checkpoint is, in seconds; one is signed when there is something new.";
     let age = between(log.signed_at, now);
     text.single(Kind::Gauge, "munjigi_audit_checkpoint_age_seconds", (help, age));
+}
+
+fn write_anchors(app: &App, text: &mut Text) {
+    let (places, now) = (app.metrics.anchors.values(), app.clock.now());
+    if places.is_empty() {
+        return;
+    }
+    let help = "Checkpoints that this node sent to anchors, by what came of it.";
+    let mut family = text.family(Kind::Counter, "munjigi_audit_anchors_total", help);
+    for (place, anchored) in &places {
+        family.sample(&[("place", place), ("outcome", "told")], anchored.told);
+        family.sample(&[("place", place), ("outcome", "failed")], anchored.failed);
+    }
+    let help = "How many seconds ago this node last told an anchor.";
+    let mut family = text.family(Kind::Gauge, "munjigi_audit_anchored_age_seconds", help);
+    for (place, anchored) in &places {
+        if let Some(at) = anchored.told_at {
+            family.sample(&[("place", place)], between(at, now));
+        }
+    }
 }
 
 /// From one moment to a later one.

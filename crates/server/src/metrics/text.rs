@@ -89,7 +89,8 @@ impl Family<'_> {
 
 /// Writes to memory, which does not fail.
 fn put(text: &mut String, what: fmt::Arguments<'_>) {
-    debug_assert!(text.write_fmt(what).is_ok());
+    let written = text.write_fmt(what);
+    debug_assert!(written.is_ok(), "memory takes everything");
 }
 
 /// A span of time as a number of seconds.

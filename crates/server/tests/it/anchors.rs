@@ -20,6 +20,7 @@ use munjigi_store::testing::{Database, Tampering, tamper};
 use tempfile::TempDir;
 
 use crate::harness::{MINJI, TestApp, config};
+use crate::metrics::{metrics, sample};
 
 const HOUR: u64 = 3_600;
 
@@ -49,6 +50,18 @@ impl Anchored {
 
     async fn told(&mut self) -> usize {
         self.anchors.run(&self.app.app).await.unwrap()
+    }
+
+    /// What the metrics say of a place: how often it was told, how often not, and how long ago.
+    async fn counted(&self, place: &str) -> (f64, f64, Option<f64>) {
+        let text = metrics(&self.app).await;
+        let labels = |outcome: &str| format!("place=\"{place}\",outcome=\"{outcome}\"");
+        let count = |outcome: &str| {
+            let name = format!("munjigi_audit_anchors_total{{{}}}", labels(outcome));
+            sample(&text, &name).unwrap_or_else(|| panic!("no {name} in\n{text}"))
+        };
+        let age = format!("munjigi_audit_anchored_age_seconds{{place=\"{place}\"}}");
+        (count("told"), count("failed"), sample(&text, &age))
     }
 
     fn sizes(&self, text: &str) -> Vec<u64> {
@@ -139,11 +152,19 @@ async fn a_place_that_is_away_is_tried_again_and_holds_nothing_up() {
     let places = vec![place("syslog", &socket), place("file", &file)];
     let mut it = Anchored::at(places, DatabaseUrl::SqliteMemory).await;
     assert_eq!(it.told().await, 1, "nobody listens at the socket");
+    let (away, there) =
+        (format!("syslog:{}", socket.display()), format!("file:{}", file.display()));
+    assert_eq!(it.counted(&away).await, (0.0, 1.0, None));
+    assert_eq!(it.counted(&there).await, (1.0, 0.0, Some(0.0)));
     it.app.sign_in(MINJI).await;
     let listening = UnixDatagram::bind(&socket).unwrap();
     assert_eq!(it.told().await, 0);
     it.app.advance(60);
     assert_eq!(it.told().await, 1);
+    assert_eq!(it.counted(&away).await, (1.0, 1.0, Some(0.0)));
+    it.app.advance(5);
+    assert_eq!(it.counted(&away).await.2, Some(5.0));
+    assert_eq!(it.counted(&there).await, (1.0, 0.0, Some(65.0)));
     let mut bytes = [0; 4_096];
     assert!(listening.recv(&mut bytes).unwrap() > 100);
     assert_eq!(it.sizes(&std::fs::read_to_string(&file).unwrap()).len(), 1);
@@ -211,7 +232,8 @@ async fn a_checkpoint_is_sent_to_whoever_anchors_it_every_hour_if_there_is_a_new
     let mut it = Anchored::at(vec![], DatabaseUrl::SqliteMemory).await;
     let web = Web::default();
     assert_eq!(it.told().await, 0, "nobody is named");
-    it.app.set("audit_anchor", &web.start().await).await;
+    let url = web.start().await;
+    it.app.set("audit_anchor", &url).await;
     web.refuses.store(true, Ordering::Relaxed);
     assert_eq!(it.told().await, 0);
     web.refuses.store(false, Ordering::Relaxed);
@@ -222,6 +244,10 @@ async fn a_checkpoint_is_sent_to_whoever_anchors_it_every_hour_if_there_is_a_new
     assert_eq!(it.told().await, 0, "it has that one");
     it.happen().await;
     assert_eq!(it.told().await, 1);
+    // The path of such a URL is often a secret.
+    let origin = url.strip_suffix("/anchor").unwrap();
+    assert_eq!(it.counted(origin).await, (2.0, 1.0, Some(0.0)));
+    assert!(!metrics(&it.app).await.contains("/anchor\""));
     let heard = web.heard.lock().unwrap().clone();
     let sizes: Vec<u64> = heard.iter().flat_map(|note| it.sizes(note)).collect();
     assert!(sizes.len() == 2 && sizes[0] < sizes[1], "{sizes:?}");
