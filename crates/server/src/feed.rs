@@ -243,11 +243,7 @@ impl App {
     /// A part of the feed, behind a place: what this node knows, having looked at the database
     /// within the last second.
     pub(crate) async fn page_after(&self, place: Place) -> Result<Page, NoPage> {
-        if !self.feed.is_current() {
-            let look = tokio::time::timeout(BUDGET, self.look());
-            let late = || Failure::Store(StoreError::Overloaded);
-            look.await.unwrap_or_else(|_| Err(late())).map_err(NoPage::Unknown)?;
-        }
+        self.be_recent().await.map_err(NoPage::Unknown)?;
         let found = match self.feed.after(place) {
             Some(found) => found,
             None => match self.store.read(move |tx| revocations::after(tx, place, PAGE)).await? {
@@ -261,6 +257,19 @@ impl App {
         let now = self.clock.now();
         let entries = found.into_iter().filter(|entry| entry.until > now).collect();
         Ok(Page { entries, place, has_more })
+    }
+
+    /// Makes sure that what this node knows of the feed is at most a second old: for whoever is told
+    /// by it that a token is good.
+    ///
+    /// # Errors
+    /// When the database does not answer in time: what is known may be over.
+    pub(crate) async fn be_recent(&self) -> Result<(), Failure> {
+        if self.feed.is_current() {
+            return Ok(());
+        }
+        let look = tokio::time::timeout(BUDGET, self.look());
+        look.await.unwrap_or_else(|_| Err(Failure::Store(StoreError::Overloaded)))
     }
 
     /// Looks at the database, unless somebody just did while this one waited for its turn.

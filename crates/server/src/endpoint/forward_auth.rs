@@ -45,6 +45,8 @@ pub async fn forward_auth(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let asked = Asked::read(&app, uri.query().unwrap_or_default())?;
+    // A node that is cut off from the database does not hear what has ended: nobody passes.
+    app.be_recent().await?;
 
     match admit(&app, &headers, &asked) {
         Ok(principal) => Ok(admitted(&principal)?),

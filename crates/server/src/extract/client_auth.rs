@@ -28,6 +28,10 @@ const REFUSED: &str = "client is unknown or did not prove itself";
 
 /// What is read from a form once it is known who sent it.
 pub trait FromForm: Sized {
+    /// Whether the answer is a token, or says that one is good: then what another node ended a
+    /// moment ago has to be known here, too ([`App::be_current`]).
+    const MUST_BE_CURRENT: bool;
+
     /// Reads the parameters.
     fn read(form: &mut Form) -> Result<Self, OAuthError>;
 }
@@ -100,6 +104,9 @@ impl<T: FromForm> FromRequest<App> for ClientAuth<T> {
         let header = InHeader::read(&parts.headers);
         let mut form = Form::from_request(Request::from_parts(parts, body), app).await?;
 
+        if T::MUST_BE_CURRENT {
+            app.be_current().await?;
+        }
         let client = authenticate(app, header, &form, &context).await?;
 
         Ok(Self { client, request: T::read(&mut form)?, context })
@@ -113,8 +120,6 @@ async fn authenticate(
     form: &Form,
     context: &Context,
 ) -> Result<Arc<Client>, OAuthError> {
-    // Another node may just have ended this client, or a secret of it.
-    app.be_current().await?;
     let with_header = !matches!(header, InHeader::Nothing);
     let presented = match presented(header, form)? {
         Some(presented) => presented,

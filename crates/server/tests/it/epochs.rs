@@ -2,6 +2,7 @@
 //! the backup is restored; and a node acts on what another one ended as soon as that one said so.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use munjigi_core::audit::Kind;
 use munjigi_server::operate::Operator;
@@ -15,6 +16,7 @@ use serde_json::json;
 use crate::harness::*;
 
 const TOKEN: &str = "/oauth2/token";
+const INTROSPECT: &str = "/oauth2/introspect";
 const ME: &str = "/api/v1/users/me";
 
 /// The files of a database, copied with nothing running on it.
@@ -159,13 +161,34 @@ each_backend! {
         other.form_as(other.web(), TOKEN, &ask).await.expect(401);
     }
 
-    /// A node that is cut off from the database cannot know what has ended: it mints nothing.
-    async fn a_node_that_cannot_ask_the_database_mints_nothing(database) {
+    /// The same of saying that a token is good (RFC 7662 §2.2).
+    async fn no_node_calls_a_token_active_that_another_one_ended(database) {
+        let (app, other) =
+            (TestApp::start_with(&database).await, TestApp::start_with(&database).await);
+        let tokens = app.sign_in(MINJI).await;
+        let ask = [("token", tokens.access.as_str())];
+        let active = other.form_as(other.web(), INTROSPECT, &ask).await.expect(200);
+        assert_eq!(active.json()["active"], true, "{}", active.shown());
+        app.call(http::Method::POST, "/api/v1/users/signout", &tokens.access, json!({})).await.expect(204);
+
+        let ended = other.form_as(other.web(), INTROSPECT, &ask).await.expect(200);
+        assert_eq!(ended.json(), json!({"active": false}));
+    }
+
+    /// A node that is cut off from the database cannot know what has ended: it mints nothing, calls
+    /// nothing active, and lets nobody pass at a proxy once what it knows is a second old.
+    async fn a_node_that_cannot_ask_the_database_says_yes_to_nothing(database) {
         let app = TestApp::start_with(&database).await;
         let ask = [("grant_type", "client_credentials")];
         app.form_as(app.web(), TOKEN, &ask).await.expect(200);
+        let token = app.sign_in(MINJI).await.access;
+        let pass = format!("/forward-auth?audience={}", claims(&token)["aud"][0].as_str().unwrap());
+        app.read_as(&pass, &token).await.expect(200);
         app.app.store.clone().close().await;
         app.form_as(app.web(), TOKEN, &ask).await.expect(503);
+        app.form_as(app.web(), INTROSPECT, &[("token", &token)]).await.expect(503);
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        app.read_as(&pass, &token).await.expect(503);
         let body = json!({"username": MINJI.0, "password": MINJI.1});
         app.post("/api/v1/users/signin", body).await.expect(503);
     }

@@ -290,6 +290,19 @@ async fn asking_for_a_link_gets_the_same_answer_for_every_address() {
     assert_eq!((mails.len(), mails[0].to.as_str()), (1, MINJI.0));
 }
 
+/// LG-02 of the attack kit, by its cause: the answer waits for a time, not for the work. The
+/// campaign `munjigi-e2e timings` measures what comes of it.
+#[tokio::test]
+async fn asking_for_a_link_is_answered_at_a_time_that_does_not_depend_on_the_work() {
+    let visitor = start().await;
+    for email in [MINJI.0, "nobody@demo.local"] {
+        let began = std::time::Instant::now();
+        recover(&visitor, email).await.expect(200);
+        let took = began.elapsed();
+        assert!(took.as_millis() >= 100, "{email}: {took:?}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_can_fill_somebodys_mailbox_and_the_answer_does_not_say_so() {
     let visitor = start().await;

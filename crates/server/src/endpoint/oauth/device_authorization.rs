@@ -47,6 +47,8 @@ pub struct DeviceRequest {
 }
 
 impl FromForm for DeviceRequest {
+    const MUST_BE_CURRENT: bool = false;
+
     fn read(form: &mut Form) -> Result<Self, OAuthError> {
         Ok(Self {
             scope: form.find("scope").map(str::to_owned),

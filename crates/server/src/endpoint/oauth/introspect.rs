@@ -26,6 +26,8 @@ pub struct Introspection {
 }
 
 impl FromForm for Introspection {
+    const MUST_BE_CURRENT: bool = true;
+
     fn read(form: &mut Form) -> Result<Self, OAuthError> {
         Ok(Self { token: form.take("token", "token is missing")? })
     }

@@ -33,6 +33,8 @@ const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertio
 pub struct Pushed(Vec<(String, String)>);
 
 impl FromForm for Pushed {
+    const MUST_BE_CURRENT: bool = false;
+
     fn read(form: &mut Form) -> Result<Self, OAuthError> {
         // RFC 9126 §2.1: it "MUST NOT be provided": what it refers to could be another's.
         if form.find("request_uri").is_some() {

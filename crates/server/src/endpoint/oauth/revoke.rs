@@ -24,6 +24,8 @@ pub struct RevocationRequest {
 }
 
 impl FromForm for RevocationRequest {
+    const MUST_BE_CURRENT: bool = false;
+
     fn read(form: &mut Form) -> Result<Self, OAuthError> {
         Ok(Self { token: form.take("token", "token is missing")? })
     }

@@ -1,6 +1,8 @@
 //! `/recover`: a forgotten password. Asking for a link gets the same answer for every address; with
 //! the link a new password is chosen, once, and everything that was signed in ends.
 
+use std::time::Duration;
+
 use axum::extract::{Query, State};
 use http::StatusCode;
 use munjigi_core::account::Email;
@@ -28,6 +30,10 @@ use crate::page::outcome::{Done, OutcomePage};
 use crate::page::recover::{NewPassword, Recover};
 use crate::page::reply::{Page, View};
 use crate::recovery::{Recovery, chosen};
+
+/// When the answer is given that is the same for every address: later than the link and its mail
+/// are written, so that the time of it tells nobody whether they were (LG-02 of the attack kit).
+const ANSWERED_AFTER: Duration = Duration::from_millis(100);
 
 /// `GET /recover`.
 pub async fn form(
@@ -76,7 +82,9 @@ pub async fn send(
     if let Err(denied) = addresses::count(&app, &context, Limit::Mail).await {
         return frame.put_off(denied);
     }
-    if let Err(failure) = request(&app, &context, frame.locale, &email).await {
+    let asked = request(&app, &context, frame.locale, &email);
+    let (asked, ()) = tokio::join!(asked, tokio::time::sleep(ANSWERED_AFTER));
+    if let Err(failure) = asked {
         return frame.broken(failure);
     }
     let page = OutcomePage::new(frame, Done::RecoveryMailed { email: typed }, flow);
@@ -84,7 +92,7 @@ pub async fn send(
     page.reply(StatusCode::OK)
 }
 
-/// Writes the link and its mail, if somebody has this address; the work is alike if nobody has.
+/// Writes the link and its mail, if somebody has this address.
 async fn request(
     app: &App,
     context: &Context,

@@ -77,6 +77,8 @@ impl TokenRequest {
 }
 
 impl FromForm for TokenRequest {
+    const MUST_BE_CURRENT: bool = true;
+
     fn read(form: &mut Form) -> Result<Self, OAuthError> {
         let asked = Asked {
             scope: form.find("scope").map(str::to_owned),
