@@ -193,7 +193,7 @@ pub(crate) async fn open(database: &str) -> Store {
 fn looked(witness: &mut Witness, server: &Production) -> Option<String> {
     match witness.look(server) {
         Look::Holds { .. } | Look::Unsigned => None,
-        wrong => Some(format!("the audit trail: {wrong:?}")),
+        Look::NoVerdict(wrong) | Look::Wrong(wrong) => Some(format!("the audit trail: {wrong}")),
     }
 }
 

@@ -112,10 +112,13 @@ impl Production {
 
         let mut command = Command::new(&self.program);
         command.args(arguments).args(["--output", "json", "--config"]).arg(self.config());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
+        if !output.status.success() {
+            println!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
         (output.status.code(), output.stdout)
     }
 

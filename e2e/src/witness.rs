@@ -38,8 +38,8 @@ pub enum Look {
     },
     /// Nothing has been signed yet, now or before.
     Unsigned,
-    /// The command came to no verdict.
-    NoVerdict(Option<i32>),
+    /// The command came to no verdict: how it ended.
+    NoVerdict(String),
     /// It is not what was signed, or not what was there before.
     Wrong(String),
 }
@@ -56,8 +56,8 @@ impl Witness {
         match code {
             Some(0) => {}
             Some(CHECK_FAILED) if self.vkey.is_none() => return Look::Unsigned,
-            Some(CHECK_FAILED) => return Look::Wrong("the checkpoints are gone".to_owned()),
-            code => return Look::NoVerdict(code),
+            Some(CHECK_FAILED) => return Look::Wrong("forked: no checkpoint is left".to_owned()),
+            code => return Look::NoVerdict(format!("`munjigi audit` ends with {code:?}")),
         }
         self.keep(&newest);
         let (vkey, kept) = (self.vkey.clone().unwrap(), self.kept());
@@ -72,7 +72,7 @@ impl Witness {
             }
             // What was kept cannot be opened with the key that was kept: `usage`.
             Some(CHECK_FAILED | 2) => Look::Wrong(format!("{code:?}: {told}")),
-            code => Look::NoVerdict(code),
+            code => Look::NoVerdict(format!("`munjigi audit` ends with {code:?}")),
         }
     }
 
