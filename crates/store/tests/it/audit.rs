@@ -26,10 +26,11 @@ async fn trail(store: &Store) {
     let own = event(2, Kind::SignedIn, Actor::User(user_id(1)))
         .subject(user_id(1))
         .client(client_id("shop"));
-    let theirs = event(3, Kind::RefreshReused, Actor::Client(client_id("shop")))
+    let mut theirs = event(3, Kind::RefreshReused, Actor::Client(client_id("shop")))
         .subject(user_id(2))
         .with("generation", 7)
         .refused("used before");
+    theirs.origin.address = Some("2001:db8::7".parse().unwrap());
     let mut system = event(4, Kind::KeyCreated, Actor::System);
     system.origin.address = None;
     system.origin.request_id = None;
@@ -57,7 +58,7 @@ each_backend! {
         assert_eq!(listed[1], StoredEvent {
             id: event_id(3), at: at(3), kind: "refresh_reused".into(), outcome: Outcome::Refused,
             actor_kind: "client".into(), actor_id: Some("shop".into()), subject: Some(user_id(2)),
-            client_id: None, address: Some("192.0.2.7".parse().unwrap()),
+            client_id: None, address: Some("2001:db8::7".parse().unwrap()),
             request_id: Some(RequestId::from_bytes([3; 16])),
             detail: detail.as_object().unwrap().clone(),
         });
@@ -94,6 +95,9 @@ each_backend! {
             (AuditFilter { kind: Some(Kind::KeyCreated), ..none() }, vec![4]),
             (AuditFilter { client_id: Some(client_id("shop")), ..none() }, vec![2]),
             (AuditFilter { outcome: Some(Outcome::Refused), ..none() }, vec![3, 1]),
+            (AuditFilter { address: "192.0.2.7".parse().ok(), ..none() }, vec![2, 1]),
+            (AuditFilter { address: "2001:db8:0::7".parse().ok(), ..none() }, vec![3]),
+            (AuditFilter { address: "192.0.2.8".parse().ok(), ..none() }, vec![]),
             (AuditFilter { since: Some(at(3)), ..none() }, vec![4, 3]),
             (AuditFilter { until: Some(at(3)), ..none() }, vec![2, 1]),
             (AuditFilter { since: Some(at(2)), until: Some(at(4)), ..none() }, vec![3, 2]),
