@@ -190,8 +190,12 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
             }
         };
         let throttle = throttles::find(tx, &ledger)?.unwrap_or(Attempts::CLEAR);
+        // Nobody has guessed at a password that is newer.
+        let is_over = |it: &Account| it.user.password_changed_at > Some(throttle.last_failed_at);
+        let is_over = account.as_ref().is_some_and(is_over);
+        let throttle = if is_over { Attempts::CLEAR } else { throttle };
 
-        match throttle.take(now) {
+        match throttle.take_guess(now) {
             Taken::Wait { until } => {
                 let subject = account.map(|account| account.user.id);
                 Ok(Committed::nothing(Counted::Throttled { until, ledger, subject }))

@@ -1,6 +1,7 @@
 //! How often may be guessed (NIST SP 800-63B-4 §3.2.2, ASVS 6.3.1): one ledger for each account,
-//! for every kind of guess. It never closes an account for good: whoever fails on purpose only
-//! makes it slow.
+//! for every kind of guess. Whoever fails on purpose makes it slow, and after a day of that closes
+//! it to passwords from devices that are not known: those that are have a ledger of their own, and a
+//! new password, by mail or from an operator, begins anew.
 //!
 //! # A guess is counted before it is looked at
 //!
@@ -22,7 +23,7 @@ use crate::time::{Span, Timestamp};
 
 /// So many failures in a row cost nothing: people mistype.
 pub const FREE_FAILURES: u32 = 5;
-/// From so many on, the path stays open to devices that are known and is slow for everybody else.
+/// So many failures in a row, and no more, until they are forgotten.
 pub const HARD_LIMIT: u32 = 100;
 /// The wait after the last free failure; it doubles with each one more.
 const FIRST_DELAY: Span = Span::from_seconds(1);
@@ -92,6 +93,18 @@ impl Attempts {
         }
     }
 
+    /// The same for a guess at what proves who somebody is: after 100 failures in a row, none until
+    /// they are forgotten (NIST SP 800-63B-4 §3.2.2).
+    pub fn take_guess(&self, now: Timestamp) -> Taken {
+        let until = self.expires_at();
+        // What was counted before the clock was set back does not hold.
+        match self.failures >= HARD_LIMIT && self.last_failed_at <= now {
+            true if now < until => Taken::Wait { until },
+            true => Self::CLEAR.take(now),
+            false => self.take(now),
+        }
+    }
+
     /// With one failure more, at `now`: the first 5 are free of delay, the fifth begins a delay of
     /// 1 s, and each one more doubles it, to 15 min at most.
     #[must_use]
@@ -116,12 +129,6 @@ impl Attempts {
         }
         let blocked_until = blocked_until(failures, self.last_failed_at);
         Self { failures, blocked_until, ..*self }
-    }
-
-    /// Whether 100 failures in a row were counted (NIST SP 800-63B-4 §3.2.2): from now on only
-    /// devices that are known and other kinds of proof should be let in, and the owner be told.
-    pub const fn is_hard(&self) -> bool {
-        self.failures >= HARD_LIMIT
     }
 
     /// When it may be forgotten: 30 days after the last failure. Waiting for that is slower for a
@@ -182,12 +189,18 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_failures_in_a_row_are_the_hard_limit() {
-        assert!(!failed(99).is_hard());
-        assert!(failed(100).is_hard());
-        let later = NOW.plus(Span::from_minutes(15));
-        assert_eq!(failed(100).may_attempt(later), Attempt::Allowed, "slow, never closed for good");
-        assert!(!failed(100).after_success().is_hard());
+    fn after_a_hundred_failures_in_a_row_nothing_is_guessed_until_they_are_forgotten() {
+        let slow = NOW.plus(Span::from_minutes(15));
+        assert!(matches!(failed(99).take_guess(slow), Taken::Counted(_)));
+        let until = NOW.plus(KEPT_FOR);
+        for later in [NOW, slow, until.minus(Span::from_millis(1))] {
+            assert_eq!(failed(100).take_guess(later), Taken::Wait { until });
+            assert_eq!(failed(101).take_guess(later), Taken::Wait { until });
+        }
+        let anew = Taken::Counted(Attempts::CLEAR.after_failure(until));
+        assert_eq!(failed(100).take_guess(until), anew);
+        assert!(matches!(failed(100).after_success().take_guess(NOW), Taken::Counted(_)));
+        assert!(matches!(failed(100).take(slow), Taken::Counted(_)), "mails are no guesses");
     }
 
     /// LG-05: each of the parallel guesses takes in a serializable transaction, so one after
@@ -207,17 +220,16 @@ mod tests {
     }
 
     #[test]
-    fn a_patient_guesser_gets_about_a_hundred_guesses_in_a_day() {
+    fn a_patient_guesser_gets_a_hundred_guesses_in_a_month() {
         let (mut state, mut now, mut guesses) = (Attempts::CLEAR, NOW, 0);
-        let end = NOW.plus(Span::from_days(1));
+        let end = NOW.plus(Span::from_days(30));
         while now < end {
-            match state.take(now) {
+            match state.take_guess(now) {
                 Taken::Counted(next) => (state, guesses) = (next, guesses + 1),
                 Taken::Wait { until } => now = until,
             }
         }
-        assert!((100..=115).contains(&guesses), "{guesses}");
-        assert!(state.expires_at() > end);
+        assert_eq!(guesses, HARD_LIMIT);
     }
 
     #[test]
@@ -238,6 +250,7 @@ mod tests {
         let long_ago = Timestamp::from_seconds(1_700_000_000);
         assert_eq!(failed(50).may_attempt(long_ago), Attempt::Allowed);
         assert_eq!(failed(50).after_failure(long_ago).failures, 51, "and it is counted");
+        assert!(matches!(failed(100).take_guess(long_ago), Taken::Counted(_)));
     }
 
     proptest! {

@@ -3,6 +3,9 @@
 
 use futures_util::future::join_all;
 use http::Method;
+use munjigi_core::account::Password;
+use munjigi_server::operate::Operator;
+use munjigi_store::each_backend;
 use serde_json::json;
 
 use crate::harness::{MINJI, TestApp};
@@ -11,6 +14,7 @@ use crate::visitor::Visitor;
 const SIGN_IN: &str = "/api/v1/users/signin";
 const MY_PASSWORD: &str = "/api/v1/users/me/password";
 const ME: &str = "/api/v1/users/me";
+const DEVICE: &str = "__Host-munjigi-device";
 /// How many wrong guesses are looked at without a wait.
 const FREE: usize = 5;
 
@@ -58,7 +62,6 @@ async fn lg_05_guesses_by_every_name_and_on_every_path_share_one_budget() {
 #[tokio::test]
 async fn lg_07_a_thousand_guesses_do_not_keep_the_owner_out() {
     let app = TestApp::start().await;
-    let device = "__Host-munjigi-device";
     let fields = [("username", MINJI.0), ("password", MINJI.1)];
     let before = Visitor::of(&app);
     before.send("/login", &fields).await.expect(303);
@@ -81,7 +84,50 @@ async fn lg_07_a_thousand_guesses_do_not_keep_the_owner_out() {
     Visitor::of(&app).send("/login", &fields).await.expect(429);
     app.refresh(&tokens.refresh).await.expect(200);
     let known = Visitor::of(&app);
-    known.plant(device, &before.cookie(device).unwrap());
+    known.plant(DEVICE, &before.cookie(DEVICE).unwrap());
     known.send("/login", &fields).await.expect(303);
     app.sign_in(crate::harness::JUN).await;
+}
+
+each_backend! {
+    /// NIST SP 800-63B-4 §3.2.2: after a hundred wrong guesses in a row a device that is not known
+    /// guesses no more, not even rightly, until a month has passed or the password is another one.
+    async fn after_a_hundred_wrong_guesses_only_a_device_that_is_known_may_try(database) {
+        let app = TestApp::start_with(&database).await;
+        let fields = [("username", MINJI.0), ("password", MINJI.1)];
+        let home = Visitor::of(&app);
+        home.send("/login", &fields).await.expect(303);
+        for number in 0..100 {
+            app.advance(16 * 60);
+            let body = json!({"email": MINJI.0, "password": format!("guess-{number}")});
+            app.post(SIGN_IN, body).await.expect(401);
+        }
+
+        let right = json!({"email": MINJI.0, "password": MINJI.1});
+        app.advance(24 * 60 * 60);
+        app.post(SIGN_IN, right.clone()).await.expect(429);
+        let known = Visitor::of(&app);
+        known.plant(DEVICE, &home.cookie(DEVICE).unwrap());
+        known.send("/login", &fields).await.expect(303);
+        app.post(SIGN_IN, right.clone()).await.expect(429);
+
+        app.advance(29 * 24 * 60 * 60);
+        app.post(SIGN_IN, right).await.expect(200);
+    }
+
+    async fn a_new_password_of_an_operator_opens_what_guesses_had_closed(database) {
+        let app = TestApp::start_with(&database).await;
+        for number in 0..100 {
+            let body = json!({"email": MINJI.0, "password": format!("guess-{number}")});
+            app.post(SIGN_IN, body).await.expect(401);
+            app.advance(16 * 60);
+        }
+        app.post(SIGN_IN, json!({"email": MINJI.0, "password": MINJI.1})).await.expect(429);
+        let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+        let password = Password::parse("a-lantern-over-the-river".to_owned()).unwrap();
+        operator.reset_password(MINJI.0, password).await.unwrap();
+        operator.close().await;
+        let body = json!({"email": MINJI.0, "password": "a-lantern-over-the-river"});
+        app.post(SIGN_IN, body).await.expect(200);
+    }
 }
