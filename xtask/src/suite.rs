@@ -40,6 +40,7 @@ struct Suite {
 /// Runs everything and prints a summary. Whether all of it passed.
 pub fn run(extent: Extent, place: Place) -> bool {
     let mut suite = Suite { place, rows: Vec::new(), tally: Tally::default() };
+    suite.step("room on disk", room_on_disk);
     suite.step("system packages", packages::install_system_packages);
     suite.step("Python packages", packages::install_python);
     suite.step("Node packages", packages::install_node);
@@ -66,7 +67,13 @@ pub fn run(extent: Extent, place: Place) -> bool {
         run_command(cargo(place).args(["build", "--workspace", "--bins", "--tests"]))
     });
     suite.tests();
+    suite.step("room left on disk", room_on_disk);
     suite.report()
+}
+
+/// Says how much room there is: databases that fail to start on a full disk do not say so.
+fn room_on_disk() -> Outcome {
+    run_command(step::command("df").args(["-h", ".", "/tmp"]))
 }
 
 impl Suite {

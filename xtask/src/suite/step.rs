@@ -42,11 +42,12 @@ pub(super) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Cargo. Incremental builds cost time and space where nothing is built twice.
+/// Cargo. Incremental builds cost time and space where nothing is built twice, and line tables where
+/// nobody debugs.
 pub(super) fn cargo(place: Place) -> Command {
     let mut cargo = command("cargo");
     if place == Place::Ci {
-        cargo.env("CARGO_INCREMENTAL", "0");
+        cargo.env("CARGO_INCREMENTAL", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
     }
     cargo
 }
