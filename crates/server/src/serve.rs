@@ -1,6 +1,7 @@
 //! Listens and answers: bounded in time, in connections and in size, until it is told to stop.
 
 mod connection;
+mod motion;
 mod seats;
 
 use std::future::Future;
@@ -18,6 +19,7 @@ use crate::config::Network;
 use crate::metrics::Present;
 use crate::tls::Tls;
 use connection::Phase;
+use motion::Patience;
 use seats::{Seats, own_machine};
 
 /// How long the head of a request may take to arrive, and how long a connection may idle.
@@ -60,20 +62,30 @@ pub async fn serve_at(
     close: impl Future<Output = ()>,
 ) {
     let seats = Seats::new(own_machine().chain(doors.proxies.iter().cloned()).collect());
-    seated(doors, seats, router, (leave, close)).await;
+    let bounds = Bounds { seats, room: seats::room(), patience: Patience::USUAL };
+    bounded(doors, bounds, router, (leave, close)).await;
 }
 
-/// The same where the connections of an address are counted like this.
-async fn seated(
-    doors: Doors,
+/// How much is put up with.
+struct Bounds {
+    /// Where the connections of an address are counted.
     seats: Seats,
+    /// How many connections there are at once.
+    room: usize,
+    patience: Patience,
+}
+
+/// The same within other bounds.
+async fn bounded(
+    doors: Doors,
+    Bounds { seats, room, patience }: Bounds,
     router: Router,
     (leave, close): (impl Future<Output = ()>, impl Future<Output = ()>),
 ) {
     let Doors { listeners, tls, connections, .. } = doors;
     let phase = watch::Sender::new(Phase::Open);
-    let room = Arc::new(Semaphore::new(seats::room()));
-    let server = Arc::new(Server { builder: builder(), tls, router });
+    let room = Arc::new(Semaphore::new(room));
+    let server = Arc::new(Server { builder: builder(), tls, router, patience });
     let begin = |(stream, peer, permit): (TcpStream, SocketAddr, Permit)| {
         // One too many of an address is closed before it has said anything.
         let Some(seat) = seats.take(peer.ip()) else { return };
@@ -126,6 +138,7 @@ struct Server {
     builder: Builder<TokioExecutor>,
     tls: Option<Tls>,
     router: Router,
+    patience: Patience,
 }
 
 fn builder() -> Builder<TokioExecutor> {
@@ -177,52 +190,5 @@ async fn accept(
         }
     }
 }
-
 #[cfg(test)]
-mod tests {
-    use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    /// Of one address so many connections are open; one that ends makes room for another.
-    #[tokio::test]
-    async fn one_connection_too_many_of_an_address_is_closed_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (listeners, proxies) = (vec![listener], vec![]);
-        let connections = Present::default();
-        let doors = Doors { listeners, tls: None, proxies, connections };
-        let router = Router::new().route("/", get(|| async { "here" }));
-        let never = (std::future::pending(), std::future::pending());
-        tokio::spawn(seated(doors, Seats::new(vec![]), router, never));
-        let ask = async |stream: &mut TcpStream| {
-            let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
-            let mut seen = [0; 512];
-            match stream.write_all(request).await {
-                Ok(()) => stream.read(&mut seen).await.unwrap_or(0),
-                Err(_) => 0,
-            }
-        };
-        let mut held = Vec::new();
-        for _ in 0..seats::PER_ADDRESS {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            assert!(ask(&mut stream).await > 0);
-            held.push(stream);
-        }
-        let mut one_more = TcpStream::connect(address).await.unwrap();
-        assert_eq!(ask(&mut one_more).await, 0, "it was let in");
-        assert!(ask(&mut held[0]).await > 0, "the others go on");
-
-        drop(held.pop());
-        let mut is_room = false;
-        for _ in 0..1_000 {
-            let mut next = TcpStream::connect(address).await.unwrap();
-            is_room = ask(&mut next).await > 0;
-            if is_room {
-                break;
-            }
-        }
-        assert!(is_room);
-    }
-}
+mod tests;

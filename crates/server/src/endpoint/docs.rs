@@ -1,6 +1,7 @@
 //! `/docs` and `/openapi.json`: Swagger UI, served from the binary without a network.
 
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -29,10 +30,21 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
+/// The document with this server's own address, made once: it is large, and clients that read
+/// slowly would each hold a copy.
+#[derive(Default)]
+pub struct OpenApi(OnceLock<Bytes>);
+
+impl OpenApi {
+    fn of(&self, issuer: &str) -> Bytes {
+        self.0.get_or_init(|| OPENAPI.replace(ISSUER, issuer).into()).clone()
+    }
+}
+
 /// `GET /openapi.json`.
 pub async fn openapi(State(app): State<App>) -> Response {
-    let document = OPENAPI.replace(ISSUER, &app.config.issuer);
-    let mut response = reply::raw(StatusCode::OK, "application/json", document.into());
+    let document = app.openapi.of(&app.config.issuer);
+    let mut response = reply::raw(StatusCode::OK, "application/json", document);
     let anywhere = HeaderValue::from_static("*");
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, anywhere);
     response
@@ -67,7 +79,12 @@ fn serve(app: &App, path: &str) -> Result<Response, Problem> {
     let served = utoipa_swagger_ui::serve(path, Arc::new(config.try_it_out_enabled(true)));
 
     let file = served.ok().flatten().ok_or_else(|| Problem::not_found("page"))?;
-    let mut response = Response::new(Bytes::from(file.bytes.into_owned()).into());
+    // Not a copy for each client.
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    let mut response = Response::new(bytes.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     if let Ok(content_type) = HeaderValue::from_str(&file.content_type) {

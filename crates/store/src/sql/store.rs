@@ -44,6 +44,9 @@ pub(super) enum Door {
     Server(Arc<postgres::Unguarded>),
 }
 
+/// Where the answer to a closure comes; nothing comes once the store is closed.
+type Answer<T, E> = oneshot::Receiver<Result<T, E>>;
+
 struct Inner {
     queue: Arc<Queue<Box<dyn Job>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -103,14 +106,9 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.submit(Box::new(Write::new(closure, reply, self.0.faults.clone())))?;
-        let outcome = answer.await.unwrap_or_else(|_| Err(stopped().into()));
-        if outcome.is_ok() {
-            self.0.faults.strike()?;
-        }
-        add(&self.0.counters.writes);
-        outcome
+        let (job, answer) = self.write_job(closure);
+        self.submit(job)?;
+        self.written(answer).await
     }
 
     /// Runs a closure that only reads. What it sees is one state of the database.
@@ -145,11 +143,33 @@ impl Store {
         E: From<StoreError> + Send + 'static,
     {
         let Door::Server(unguarded) = &self.0.door else { return self.write(closure).await };
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write::new(closure, reply, self.0.faults.clone()));
         let unguarded = Arc::clone(unguarded);
+        let (job, answer) = self.write_job(closure);
         drop(tokio::task::spawn_blocking(move || unguarded.run(job)).await);
-        answer.await.unwrap_or_else(|_| Err(stopped().into()))
+        self.written(answer).await
+    }
+
+    /// A closure that writes, and where its answer comes.
+    fn write_job<T, E>(
+        &self,
+        closure: impl Fn(&mut Tx<'_>) -> Result<Committed<T>, E> + Send + 'static,
+    ) -> (Box<dyn Job>, Answer<T, E>)
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        (Box::new(Write::new(closure, reply, self.0.faults.clone())), answer)
+    }
+
+    /// Waits for the answer to a closure that writes.
+    async fn written<T, E: From<StoreError>>(&self, answer: Answer<T, E>) -> Result<T, E> {
+        let outcome = answer.await.unwrap_or_else(|_| Err(stopped().into()));
+        if outcome.is_ok() {
+            self.0.faults.strike()?;
+        }
+        add(&self.0.counters.writes);
+        outcome
     }
 
     /// Which database this is; nothing where that cannot be told.
