@@ -21,6 +21,7 @@ use crate::config::{Config, Mode};
 use crate::current::Looks;
 use crate::dev_walk::Walks;
 use crate::documents::Documents;
+use crate::endpoint::docs::OpenApi;
 use crate::ending::Ending;
 use crate::epoch::{self, Keeper};
 use crate::failure::Failure;
@@ -35,6 +36,7 @@ use crate::random;
 use crate::readiness::Readiness;
 use crate::registration::Sightings;
 use crate::searches::Searches;
+use crate::sequencer::Turns;
 use crate::snapshot::{Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
@@ -93,8 +95,12 @@ pub struct Inner {
     pub(crate) readiness: Readiness,
     /// In `munjigi dev` alone: how far the walks of its first page are.
     pub(crate) walks: Option<Walks>,
+    /// What is told of the interface.
+    pub(crate) openapi: OpenApi,
     /// How far the end of this node is.
     pub(crate) leaving: Leaving,
+    /// What this node writes the tree of the audit trail with.
+    pub(crate) turns: Turns,
     /// Wakes the outbox of this node.
     pub(crate) outbox_wake: Arc<Notify>,
     snapshot: ArcSwap<Snapshot>,
@@ -155,7 +161,9 @@ impl App {
             metrics: Metrics::default(),
             readiness: Readiness::default(),
             walks,
+            openapi: OpenApi::default(),
             leaving: Leaving::default(),
+            turns: Turns::default(),
             outbox_wake: Arc::default(),
             snapshot,
             reloading,

@@ -3,8 +3,9 @@
 //! does it; another one takes over when that one falls silent. It must not sign anything that does
 //! not go on from what was signed before.
 
+mod turns;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use munjigi_audit::{
     Checkpoint, Completed, Edge, Error, Hash, Signer, Tile, VerifierKey, empty_root, leaf_hash,
@@ -16,15 +17,14 @@ use munjigi_store::audit_log::{self, Growth, Log, StoredCheckpoint, StoredLeaf, 
 use munjigi_store::{Audit, Committed, ReadTx, StoreError};
 use thiserror::Error as ThisError;
 
-use crate::anchors::Anchoring;
 use crate::app::App;
 use crate::audit_key;
 use crate::audit_leaf::leaf;
 use crate::failure::Failure;
 use crate::random;
+pub use turns::start;
+pub(crate) use turns::{Turns, last};
 
-/// How often a node looks for events without a place.
-const EVERY: Duration = Duration::from_millis(500);
 /// How many events get their places at a time.
 const AT_A_TIME: u32 = 256;
 /// How long a silent node keeps the tree to itself.
@@ -71,6 +71,15 @@ enum Hold {
     Elsewhere,
 }
 
+/// When a checkpoint is signed of what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// After a second, or after many events.
+    Spared,
+    /// With every look.
+    AtOnce,
+}
+
 /// One node's sequencer.
 #[derive(Debug)]
 pub struct Sequencer {
@@ -86,39 +95,7 @@ pub struct Sequencer {
     idle: Option<(Log, Timestamp)>,
     /// The restore of the database that this node knows of.
     ended_before: Option<Timestamp>,
-}
-
-/// Begins to look, until the app is dropped.
-pub fn start(app: &App) {
-    let weak = app.downgrade();
-    let (mut sequencer, mut anchoring) = (None, Anchoring::default());
-    tokio::spawn(async move {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let Some(app) = weak.upgrade() else { return };
-            if let Err(error) = look(&app, &mut sequencer, &mut anchoring).await {
-                tracing::warn!(%error, "the audit trail does not go on; trying again");
-            }
-        }
-    });
-}
-
-async fn look(
-    app: &App,
-    sequencer: &mut Option<Sequencer>,
-    anchoring: &mut Anchoring,
-) -> Result<(), Failure> {
-    if sequencer.is_none() {
-        *sequencer = Some(Sequencer::new(app)?);
-    }
-    if let Some(sequencer) = sequencer
-        && matches!(sequencer.run(app).await?, Looked::Done { .. })
-    {
-        anchoring.begin(app).await;
-    }
-    Ok(())
+    pace: Pace,
 }
 
 /// What the trail of this server is called: the issuer without its scheme, and a word.
@@ -133,7 +110,8 @@ impl Sequencer {
         let signer = audit_key::first(app, &name(&app.config.issuer))?;
         let (holder, ended_before) = (random::bytes()?, app.snapshot().ended_before);
         let (tree, signed, refused, idle) = (None, None, None, None);
-        Ok(Self { holder, signer, tree, signed, refused, idle, ended_before })
+        let pace = Pace::Spared;
+        Ok(Self { holder, signer, tree, signed, refused, idle, ended_before, pace })
     }
 
     /// The key that its checkpoints are verified with.
@@ -201,6 +179,12 @@ impl Sequencer {
                 return Ok(Looked::Done { numbered, signed });
             }
         }
+    }
+
+    /// The same for the last time, before this node ends: all of it is signed, whatever is due.
+    pub async fn run_last(&mut self, app: &App) -> Result<Looked, Failure> {
+        self.pace = Pace::AtOnce;
+        self.run(app).await
     }
 
     /// After a restore that the trail itself tells of, what was signed on the lost rows binds
@@ -409,7 +393,9 @@ impl Sequencer {
     async fn sign(&mut self, app: &App, log: &Log, root: Hash) -> Result<i64, Failure> {
         let now = app.clock.now();
         let waiting = log.size.saturating_sub(log.signed_size);
-        let is_due = waiting >= SIGN_EVERY || log.signed_at.plus(SIGN_AFTER) <= now;
+        let is_due = self.pace == Pace::AtOnce
+            || waiting >= SIGN_EVERY
+            || log.signed_at.plus(SIGN_AFTER) <= now;
         if waiting == 0 || !is_due {
             return Ok(log.signed_size);
         }
