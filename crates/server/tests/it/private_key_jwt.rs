@@ -354,6 +354,61 @@ async fn strangers_cannot_make_us_ask_for_keys_over_and_over() {
     robot.ask(&robot.assertion(|_| ())).await.expect(200);
 }
 
+/// Many clients that registered themselves may name one host, each another address of it. It is
+/// asked ten times a minute for one of their addresses, and thirty times for all of them; a client
+/// that an administrator made is none of them, and what was read serves everybody.
+#[tokio::test]
+async fn a_host_is_asked_for_the_keys_of_strangers_so_often_and_no_more() {
+    let app = TestApp::start().await;
+    app.open_registration().await;
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let server = KeyServer::start(jwks_of(&[&key])).await;
+    register(&app, "robot", json!({"jwks_uri": server.uri})).await.expect(201);
+    let robot = Robot { app, key, id: "robot", made: AtomicUsize::new(0) };
+    let mut strangers = Vec::new();
+    for number in 0..33 {
+        let body = json!({
+            "client_name": "Robot", "redirect_uris": ["https://robot.example/cb"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "jwks_uri": format!("{}?{number}", server.uri),
+        });
+        let theirs = robot.app.at(&format!("203.0.113.{number}"));
+        strangers.push(theirs.post("/oauth2/register", body).await.expect(201).text("/client_id"));
+    }
+    assert_eq!(server.asked(), 0, "nobody needs them yet");
+    // Anything that asks who calls.
+    let calls = async |stranger: &str, from: &str| {
+        let assertion = robot.assertion(|claims| {
+            (claims["iss"], claims["sub"]) = (json!(stranger), json!(stranger));
+        });
+        let form = [
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", &assertion),
+            ("token", "x"),
+        ];
+        robot.app.at(from).form("/oauth2/revoke", &form).await.status.as_u16()
+    };
+
+    for (index, stranger) in strangers.iter().take(11).enumerate() {
+        let expected = if index < 10 { 200 } else { 401 };
+        assert_eq!(calls(stranger, "198.51.100.1").await, expected, "{index}");
+    }
+    assert_eq!(server.asked(), 10);
+    assert_eq!(calls(&strangers[0], "198.51.100.1").await, 200, "they are at hand");
+    for (index, stranger) in strangers.iter().enumerate().skip(10) {
+        let from = format!("198.51.100.{}", index / 10 + 1);
+        let expected = if index < 30 { 200 } else { 401 };
+        assert_eq!(calls(stranger, &from).await, expected, "{index} from {from}");
+    }
+    assert_eq!(server.asked(), 30);
+    robot.ask(&robot.assertion(|_| ())).await.expect(200);
+    assert_eq!(server.asked(), 31, "whom an administrator made is served");
+
+    robot.app.advance(60);
+    assert_eq!(calls(&strangers[32], "198.51.100.4").await, 200);
+    assert_eq!(server.asked(), 32);
+}
+
 /// The other metadata of a client that signs is checked when it is registered.
 #[tokio::test]
 async fn a_client_that_signs_has_keys_and_no_secret() {
