@@ -3,12 +3,14 @@
 
 use http::Method;
 use munjigi_core::audit::{Kind, Outcome};
+use munjigi_server::jobs;
+use munjigi_server::sequencer::Sequencer;
 use munjigi_store::audit::{self, AuditFilter, StoredEvent};
 use munjigi_store::page::Page;
 use serde_json::{Value, json};
 
 use crate::cast::subject;
-use crate::harness::{JUN, MINJI, TestApp};
+use crate::harness::{BEGINNING, JUN, MINJI, TestApp};
 
 /// The events of a kind, newest first.
 async fn events(app: &TestApp, kind: Kind) -> Vec<StoredEvent> {
@@ -190,6 +192,40 @@ async fn a_throttled_sign_in_names_whose_account_it_was_at() {
     }
 }
 
+/// Without the setting everything is kept; with it, what is older, and signed, is forgotten by the
+/// job that looks every minute, and what is younger is found as before.
+#[tokio::test]
+async fn events_are_kept_as_long_as_the_setting_says() {
+    const DAY: u64 = 86_400;
+    let app = TestApp::start().await;
+    let mut sequencer = Sequencer::new(&app.app).unwrap();
+    let mut day_passes = async |days: u64| {
+        app.advance(days * DAY);
+        sequencer.run(&app.app).await.unwrap();
+        jobs::run(&app.app).await.unwrap();
+    };
+    app.sign_in(MINJI).await;
+    app.advance(20 * DAY);
+    app.sign_in(JUN).await;
+    let found = async || {
+        let actors = events(&app, Kind::SignedIn).await;
+        actors.into_iter().map(|it| it.at.as_seconds()).collect::<Vec<_>>()
+    };
+    let (old, young) = (BEGINNING, BEGINNING + 20 * 86_400);
+    day_passes(9).await;
+    assert_eq!(found().await, [young, old]);
+
+    // The older one is 29 days old, and then 31.
+    app.set("audit_retention", "30d").await;
+    day_passes(0).await;
+    assert_eq!(found().await, [young, old]);
+    day_passes(2).await;
+    assert_eq!(found().await, [young]);
+    app.set("audit_retention", "forever").await;
+    day_passes(1_000).await;
+    assert_eq!(found().await, [young]);
+}
+
 /// The admin API's list: by each of its words, in pages, and not by words that mean nothing.
 #[tokio::test]
 async fn the_trail_is_searched_by_each_of_its_words() {
@@ -200,6 +236,9 @@ async fn the_trail_is_searched_by_each_of_its_words() {
     app.advance(60);
     let wrong = json!({"email": "hana@example.com", "password": "eight bridges at night"});
     app.post("/api/v1/users/signin", wrong).await.expect(401);
+    let form = [("grant_type", "client_credentials")];
+    let elsewhere = app.at("203.0.113.250");
+    elsewhere.form_as(("web", "mj_cs_wrong"), "/oauth2/token", &form).await.expect(401);
     let jun = subject(&admin);
     let ask = async |query: &str| {
         let answer = app.read_as(&format!("{AUDIT}?{query}"), &admin).await.expect(200).json();
@@ -216,22 +255,33 @@ async fn the_trail_is_searched_by_each_of_its_words() {
     assert_eq!(kinds("kind=sign_in_refused&until=2026-01-01T00:00:30Z").await.len(), 0);
     assert!(kinds(&format!("actor={jun}")).await.contains(&"signed_in".to_owned()));
     assert_eq!(kinds("client=no-such-client").await.len(), 0);
-    assert_eq!(kinds("address=203.0.113.250").await.len(), 0);
+    assert_eq!(kinds("client=web").await, ["client_refused", "client_created"]);
+    assert_eq!(kinds("address=203.0.113.250").await, ["client_refused"]);
+    assert_eq!(kinds("address=203.0.113.251").await.len(), 0);
     let refused = ask("kind=sign_in_refused").await.remove(0);
     assert_eq!((&refused["subject"], &refused["outcome"]), (&json!(hana), &json!("refused")));
     assert!(!refused.to_string().contains("bridges"), "{refused}");
 
-    // Every event once, however the list is cut.
-    let all = ask("limit=200").await;
-    let (mut seen, mut after) = (Vec::new(), String::new());
-    loop {
-        let path = format!("{AUDIT}?limit=3{after}");
-        let page = app.read_as(&path, &admin).await.expect(200).json();
-        seen.extend(page["items"].as_array().unwrap().clone());
-        let Some(next) = page["next"].as_str() else { break };
-        after = format!("&after={next}");
+    // Every event once, however the list is cut, and whatever is searched for.
+    for _ in 0..4 {
+        app.sign_in(MINJI).await;
     }
-    assert_eq!(seen, all);
+    for words in ["", "&outcome=succeeded", "&kind=signed_in", "&since=2026-01-01T00:00:30Z"] {
+        let all = ask(&format!("limit=200{words}")).await;
+        assert!(all.len() > 3, "one page is no cut: {words}");
+        let (mut seen, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("{AUDIT}?limit=3{words}{after}");
+            let page = app.read_as(&path, &admin).await.expect(200).json();
+            seen.extend(page["items"].as_array().unwrap().clone());
+            // What happens meanwhile is newer than every page that is still to come.
+            app.advance(1);
+            app.sign_in(MINJI).await;
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert_eq!(seen, all, "{words}");
+    }
 
     for bad in [
         "kind=Signed_In",
