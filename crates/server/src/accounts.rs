@@ -2,12 +2,13 @@
 
 use jiff::Timestamp as Instant;
 use munjigi_core::access::RoleName;
-use munjigi_core::account::user::User;
+use munjigi_core::account::user::{Session, User};
 use munjigi_core::account::{DisplayName, Email, Locale, Password, Username, Weakness, policy};
 use munjigi_core::id::UserId;
 use munjigi_core::time::Timestamp;
 use munjigi_store::{StoreError, users};
 use serde::Serialize;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::failure::Failure;
@@ -133,6 +134,21 @@ impl From<User> for Profile {
             disabled_at: user.disabled_at.map(rfc3339),
         }
     }
+}
+
+/// A session as everybody is shown it who may see it, with what each of them is shown besides.
+pub fn show_session(session: &Session, besides: Value) -> Value {
+    let mut shown = json!({
+        "created_at": rfc3339(session.created_at),
+        "used_at": rfc3339(session.used_at),
+        "expires_at": rfc3339(session.expires_at),
+        "address": session.address.map(|address| address.to_string()),
+        "user_agent": session.user_agent,
+    });
+    if let (Value::Object(shown), Value::Object(besides)) = (&mut shown, besides) {
+        shown.extend(besides);
+    }
+    shown
 }
 
 /// A time as people and programs write it (RFC 3339), to the millisecond.

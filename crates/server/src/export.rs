@@ -11,7 +11,7 @@ use munjigi_store::page::{MAX_LIMIT, Page};
 use munjigi_store::{ReadTx, StoreError, consents, grants, sessions};
 use serde_json::{Map, Value, json};
 
-use crate::accounts::rfc3339;
+use crate::accounts::{rfc3339, show_session};
 
 /// How many events are copied at most; the newest.
 const MAX_EVENTS: usize = 10_000;
@@ -68,16 +68,12 @@ fn profile(user: &User) -> Value {
 }
 
 fn session(session: &Session) -> Value {
-    json!({
+    let besides = json!({
         "id": session.id.to_string(),
         "authenticated_at": rfc3339(session.authenticated_at),
-        "created_at": rfc3339(session.created_at),
-        "used_at": rfc3339(session.used_at),
-        "expires_at": rfc3339(session.expires_at),
-        "address": session.address.map(|address| address.to_string()),
-        "user_agent": session.user_agent,
         "amr": session.amr,
-    })
+    });
+    show_session(session, besides)
 }
 
 fn consent(consent: &Consent) -> Value {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use munjigi_core::audit::Kind;
 use munjigi_core::oauth::device::KEPT_TTL as KEEP_DEVICES;
 use munjigi_core::time::Span;
+use munjigi_store::keys::End;
 use munjigi_store::{
     Audit, Committed, StoreError, api_secrets, clients, codes, devices, keys, links,
     outbox as sending, pushed_requests, registration_tokens, replays, revocations, sessions,
@@ -109,7 +110,7 @@ async fn destroy_retired_keys(app: &App) -> Result<(), Failure> {
         }
         let event = app.system_event(Kind::KeyDestroyed)?.with("kid", &key.kid);
         let destroyed = app.store.write(move |tx| {
-            if !keys::destroy(tx, &key.kid, now)? {
+            if !keys::destroy(tx, &key.kid, End::Over, now)? {
                 return Ok::<_, StoreError>(Committed::nothing(false));
             }
             Ok(Committed::new(true, Audit::Record(Box::new(event.clone()))))

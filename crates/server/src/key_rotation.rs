@@ -9,7 +9,7 @@ use std::sync::Arc;
 use munjigi_core::audit::{Event, Kind};
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_core::time::{Span, Timestamp};
-use munjigi_store::keys::{Purpose, StoredKey};
+use munjigi_store::keys::{End, Purpose, StoredKey};
 use munjigi_store::{Audit, Committed, StoreError, Tx, keys};
 use munjigi_token::Algorithm;
 
@@ -183,7 +183,7 @@ impl Successor {
             return Ok(Committed::nothing(Withdrawn::Unknown));
         };
         let state = State::of(found, &all, self.now);
-        if !keys::withdraw(tx, kid, self.now)? {
+        if !keys::destroy(tx, kid, End::Withdrawn, self.now)? {
             return Ok(Committed::nothing(Withdrawn::Before));
         }
         let line = Line::read(tx, &self.fresh.algorithm)?;

@@ -133,24 +133,23 @@ pub fn retire(tx: &mut Tx<'_>, kid: &str, at: Timestamp) -> Result<bool> {
     counters::reference_changed_if(tx, changed)
 }
 
-/// Destroys the private half of a key for ever; false when that was done before, or it is not
-/// there.
-pub fn destroy(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<bool> {
-    let changed = tx.exec(
-        "UPDATE key SET sealed = NULL, destroyed_at = $2
-         WHERE kid = $1 AND destroyed_at IS NULL",
-        params![kid, now],
-    )?;
-    counters::reference_changed_if(tx, changed)
+/// Why a key comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing that it signed is alive any more.
+    Over,
+    /// Nothing that it signed is taken any more.
+    Withdrawn,
 }
 
-/// Withdraws a key: nothing that it signed is taken any more, and its private half is gone. False
-/// when it was destroyed before, or is not there.
-pub fn withdraw(tx: &mut Tx<'_>, kid: &str, now: Timestamp) -> Result<bool> {
+/// Destroys the private half of a key for ever; false when that was done before, or it is not
+/// there.
+pub fn destroy(tx: &mut Tx<'_>, kid: &str, end: End, now: Timestamp) -> Result<bool> {
+    let withdrawn_at = (end == End::Withdrawn).then_some(now);
     let changed = tx.exec(
-        "UPDATE key SET sealed = NULL, destroyed_at = $2, withdrawn_at = $2
+        "UPDATE key SET sealed = NULL, destroyed_at = $2, withdrawn_at = $3
          WHERE kid = $1 AND destroyed_at IS NULL",
-        params![kid, now],
+        params![kid, now, withdrawn_at],
     )?;
     counters::reference_changed_if(tx, changed)
 }

@@ -1,7 +1,7 @@
 //! Keys.
 
 use munjigi_store::each_backend;
-use munjigi_store::keys::{self, Purpose, StoredKey};
+use munjigi_store::keys::{self, End, Purpose, StoredKey};
 
 use crate::sample::*;
 
@@ -49,7 +49,7 @@ each_backend! {
             write(&store, move |tx| keys::retire(tx, kid, at(when))).await.unwrap()
         };
         let destroy = async |kid: &'static str, when| {
-            write(&store, move |tx| keys::destroy(tx, kid, at(when))).await.unwrap()
+            write(&store, move |tx| keys::destroy(tx, kid, End::Over, at(when))).await.unwrap()
         };
         let reseal = async |kid: &'static str| {
             let was = [0, 255, 7];
@@ -82,26 +82,32 @@ each_backend! {
         assert!(moves_reference(&store, |tx| keys::reseal(tx, "a", &[0, 255, 7], &[1])).await);
         assert!(moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
         assert!(!moves_reference(&store, |tx| keys::retire(tx, "a", at(1))).await);
-        assert!(moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
-        assert!(!moves_reference(&store, |tx| keys::destroy(tx, "a", at(1))).await);
+        assert!(moves_reference(&store, |tx| keys::destroy(tx, "a", End::Over, at(1))).await);
+        assert!(!moves_reference(&store, |tx| keys::destroy(tx, "a", End::Over, at(1))).await);
         write(&store, |tx| keys::insert(tx, &key("b"))).await.unwrap();
         assert!(moves_reference(&store, |tx| keys::hasten(tx, "b", at(5))).await);
         assert!(!moves_reference(&store, |tx| keys::hasten(tx, "b", at(5))).await);
         // Every use would have every node read everything again.
         assert!(!moves_reference(&store, |tx| keys::note_use(tx, "b", at(5))).await);
-        assert!(moves_reference(&store, |tx| keys::withdraw(tx, "b", at(6))).await);
+        assert!(moves_reference(&store, |tx| keys::destroy(tx, "b", End::Withdrawn, at(6))).await);
     }
 
     async fn a_key_is_withdrawn_once_and_for_ever(database) {
         let store = database.store().await;
         write(&store, |tx| keys::insert(tx, &key("a"))).await.unwrap();
-        assert!(write(&store, |tx| keys::withdraw(tx, "a", at(7))).await.unwrap());
-        assert!(!write(&store, |tx| keys::withdraw(tx, "a", at(8))).await.unwrap());
+        assert!(write(&store, |tx| keys::destroy(tx, "a", End::Withdrawn, at(7))).await.unwrap());
+        assert!(!write(&store, |tx| keys::destroy(tx, "a", End::Withdrawn, at(8))).await.unwrap());
         assert!(!write(&store, |tx| keys::hasten(tx, "a", at(1))).await.unwrap());
         let found = read(&store, |tx| keys::find(tx, "a")).await.unwrap();
         let (when, sealed) = (Some(at(7)), None);
         let gone = StoredKey { sealed, destroyed_at: when, withdrawn_at: when, ..key("a") };
         assert_eq!(found, gone);
+        // Nor does one whose time was over become one that was withdrawn.
+        write(&store, |tx| keys::insert(tx, &key("b"))).await.unwrap();
+        assert!(write(&store, |tx| keys::destroy(tx, "b", End::Over, at(7))).await.unwrap());
+        assert!(!write(&store, |tx| keys::destroy(tx, "b", End::Withdrawn, at(8))).await.unwrap());
+        let found = read(&store, |tx| keys::find(tx, "b")).await.unwrap();
+        assert_eq!((found.destroyed_at, found.withdrawn_at), (Some(at(7)), None));
     }
 
     async fn what_is_known_of_a_keys_use_only_moves_on(database) {

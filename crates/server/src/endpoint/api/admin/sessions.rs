@@ -12,7 +12,7 @@ use munjigi_core::oauth::revocation::Revocation;
 use munjigi_store::{Tx, sessions, users};
 use serde_json::{Value, json};
 
-use crate::accounts::rfc3339;
+use crate::accounts::{rfc3339, show_session};
 use crate::app::App;
 use crate::builtin::{SESSIONS_READ, SESSIONS_WRITE};
 use crate::endpoint::api::admin::{Done, page, shown, take_over, writable_user};
@@ -57,18 +57,14 @@ pub async fn list(
 
 /// A session as administrators see it.
 fn show(session: Session) -> Value {
-    json!({
+    let besides = json!({
         "id": format!("{}.{}", session.user_id, session.id),
         "sid": session.id.to_string(),
         "user_id": session.user_id.to_string(),
         "kind": if session.browser.is_some() { "browser" } else { "api" },
         "authenticated_at": rfc3339(session.authenticated_at),
-        "created_at": rfc3339(session.created_at),
-        "used_at": rfc3339(session.used_at),
-        "expires_at": rfc3339(session.expires_at),
-        "address": session.address.map(|address| address.to_string()),
-        "user_agent": session.user_agent,
-    })
+    });
+    show_session(&session, besides)
 }
 
 /// `DELETE /admin/sessions/{id}`: this one.

@@ -7,10 +7,9 @@ use munjigi_core::account::user::Session;
 use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::id::SessionId;
 use munjigi_store::{Audit, Committed, StoreError, sessions};
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::accounts::rfc3339;
+use crate::accounts::show_session;
 use crate::app::App;
 use crate::extract::caller::{SignedIn, load, over};
 use crate::extract::path::Path;
@@ -21,29 +20,9 @@ use crate::reply::{self, nothing};
 const MOST: u32 = 200;
 
 /// A session as its owner sees it.
-#[derive(Serialize)]
-struct Shown {
-    id: String,
-    current: bool,
-    created_at: String,
-    used_at: String,
-    expires_at: String,
-    address: Option<String>,
-    user_agent: Option<String>,
-}
-
-impl Shown {
-    fn of(session: Session, current: &SessionId) -> Self {
-        Self {
-            id: session.id.to_string(),
-            current: session.id == *current,
-            created_at: rfc3339(session.created_at),
-            used_at: rfc3339(session.used_at),
-            expires_at: rfc3339(session.expires_at),
-            address: session.address.map(|address| address.to_string()),
-            user_agent: session.user_agent,
-        }
-    }
+fn show(session: &Session, current: &SessionId) -> Value {
+    let besides = json!({ "id": session.id.to_string(), "current": session.id == *current });
+    show_session(session, besides)
 }
 
 /// `GET /me/sessions`: those that live, newest first.
@@ -59,7 +38,7 @@ pub async fn list(State(app): State<App>, who: SignedIn) -> Result<Response, Pro
     });
     let found = found.await?.ok_or_else(over)?;
 
-    let items: Vec<_> = found.into_iter().map(|it| Shown::of(it, &current)).collect();
+    let items: Vec<_> = found.iter().map(|it| show(it, &current)).collect();
     Ok(reply::json(StatusCode::OK, &json!({ "items": items })))
 }
 
