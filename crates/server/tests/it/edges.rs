@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many frames are enough for every server.
 const FLOOD: u32 = 200_000;
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -117,6 +118,116 @@ async fn ds_04_headers_without_an_end_end_their_connection_and_nobody_elses() {
         assert!(ended.is_some(), "{FLOOD} frames of one head were taken");
         assert!(is_answered(address));
     }
+}
+
+/// A client of HTTP/2 that is well, in frames.
+struct Framed(TcpStream);
+
+/// RFC 9113 §4.1.
+struct Frame {
+    kind: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+impl Framed {
+    fn open(address: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(PREFACE).unwrap();
+        stream.write_all(&frame(SETTINGS, 0, 0, &[])).unwrap();
+        Self(stream)
+    }
+
+    fn send(&mut self, frame: &[u8]) {
+        self.0.write_all(frame).unwrap();
+    }
+
+    fn next(&mut self) -> Frame {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.0.read_exact(&mut payload).unwrap();
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        Frame { kind: head[3], stream, payload }
+    }
+
+    fn until(&mut self, is_wanted: impl Fn(&Frame) -> bool) -> Frame {
+        loop {
+            let frame = self.next();
+            if is_wanted(&frame) {
+                return frame;
+            }
+        }
+    }
+}
+
+/// RFC 9113 §5.1.2: 100 requests at a time, and no more of one connection; the others go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_request_too_many_of_a_connection_is_refused_and_the_others_go_on() {
+    let address = listen().await;
+    let asked = spawn_blocking(move || {
+        let mut client = Framed::open(address);
+        let settings = client.until(|it| it.kind == SETTINGS && !it.payload.is_empty());
+        // RFC 9113 §6.5.2: SETTINGS_MAX_CONCURRENT_STREAMS.
+        assert!(settings.payload.chunks(6).any(|it| it == [0, 3, 0, 0, 0, 100]));
+        client.send(&frame(SETTINGS, 1, 0, &[]));
+        // `POST /oauth2/token` with a form that is on its way.
+        let mut block = vec![0x83, 0x86, 0x04, 13];
+        block.extend(b"/oauth2/token");
+        block.extend([0x01, 9]);
+        block.extend(b"localhost");
+        block.extend([0x0f, 0x10, 33]);
+        block.extend(b"application/x-www-form-urlencoded");
+        for number in 0..101 {
+            client.send(&frame(HEADERS, END_HEADERS, number * 2 + 1, &block));
+        }
+        let refused = client.until(|it| it.kind == RST_STREAM || it.kind == HEADERS);
+        // RFC 9113 §7: REFUSED_STREAM, which may be asked again.
+        assert_eq!((refused.kind, refused.stream), (RST_STREAM, 201));
+        assert_eq!(refused.payload, 7_u32.to_be_bytes());
+        for stream in [1, 199] {
+            client.send(&frame(DATA, END_STREAM, stream, b"grant_type=none"));
+            let answer = client.until(|it| it.kind == HEADERS);
+            assert_eq!(answer.stream, stream);
+        }
+        client.send(&frame(HEADERS, END_STREAM | END_HEADERS, 203, &request()));
+        assert_eq!(client.until(|it| it.kind == HEADERS).stream, 203, "there is room again");
+    });
+    asked.await.unwrap();
+}
+
+/// RFC 9113 §10.5.1: a head of 16 KiB at most, over HTTP/2 as over HTTP/1.1.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_that_is_too_large_is_refused_over_http_2_as_well() {
+    let address = listen().await;
+    let asked = spawn_blocking(move || {
+        let mut client = Framed::open(address);
+        let settings = client.until(|it| it.kind == SETTINGS && !it.payload.is_empty());
+        // RFC 9113 §6.5.2: SETTINGS_MAX_HEADER_LIST_SIZE.
+        assert!(settings.payload.chunks(6).any(|it| it == [0, 6, 0, 0, 0x40, 0]));
+        // RFC 7541 §5.1 and appendix B: `:status`, and the number as Huffman has it.
+        let (good, large) = (vec![0x88], vec![0x48, 0x83, 0x69, 0x90, 0xff]);
+        for (stream, length, status) in [(1, 12_000, good), (3, 17_000, large)] {
+            let mut block = request();
+            // A name of one letter, and how long what follows is (RFC 7541 §5.1 and §6.2.2).
+            let rest = length - 127_u32;
+            let last = u8::try_from(rest >> 14).unwrap();
+            let low = |shift: u32| u8::try_from(rest >> shift & 0x7f).unwrap() | 0x80;
+            block.extend([0, 1, b'x', 0x7f, low(0), low(7), last]);
+            block.resize(block.len() + usize::try_from(length).unwrap(), b'a');
+            let (first, more) = block.split_at(10_000);
+            client.send(&frame(HEADERS, END_STREAM, stream, first));
+            client.send(&frame(CONTINUATION, END_HEADERS, stream, more));
+            let answer = client.until(|it| it.kind == HEADERS);
+            assert_eq!(answer.stream, stream);
+            let shown = &answer.payload[..8.min(answer.payload.len())];
+            assert!(answer.payload.windows(status.len()).any(|it| it == status), "{shown:x?}");
+        }
+        assert!(is_answered(address));
+    });
+    asked.await.unwrap();
 }
 
 /// Of everything there is a most, on every kind of endpoint.
