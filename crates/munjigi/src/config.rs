@@ -146,7 +146,10 @@ fn default(key: &str) -> Value {
 
 /// One less than there are cores, so that something is left for everything else.
 pub fn hashing_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    all_but_one(std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn all_but_one(cores: usize) -> usize {
     cores.saturating_sub(1).max(1)
 }
 
@@ -179,6 +182,13 @@ fn mask_url(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_core_is_left_for_everything_but_hashing() {
+        for (cores, threads) in [(1, 1), (2, 1), (3, 2), (8, 7)] {
+            assert_eq!(all_but_one(cores), threads, "{cores}");
+        }
+    }
 
     #[test]
     fn a_database_is_shown_without_its_password() {

@@ -18,6 +18,9 @@ use crate::{clock, random};
 
 /// How many hashes may wait.
 pub const QUEUE: usize = 32;
+/// From how many that wait on the newest goes first. Who came lately is still there and is answered
+/// soon; in order of arrival everybody would wait for as long as the queue is.
+const CROWDED: usize = QUEUE / 2;
 /// How long one may wait before it is given up.
 pub const DEADLINE: Duration = Duration::from_secs(2);
 /// After how much idleness a thread gives its arena back.
@@ -58,6 +61,24 @@ struct Queue {
     closed: bool,
 }
 
+impl Queue {
+    /// Gives up who has waited for too long; how many they were.
+    fn put_off(&mut self, now: Instant) -> usize {
+        let is_late = |job: &&Job| now.duration_since(job.since) > DEADLINE;
+        let late = self.jobs.iter().take_while(is_late).count();
+        for job in self.jobs.drain(..late) {
+            // An error means that the request was given up meanwhile.
+            drop(job.reply.send(Err(HashingError::Overloaded)));
+        }
+        late
+    }
+
+    /// Whose turn it is.
+    fn take(&mut self) -> Option<Job> {
+        if self.jobs.len() > CROWDED { self.jobs.pop_back() } else { self.jobs.pop_front() }
+    }
+}
+
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
@@ -83,6 +104,12 @@ pub(crate) struct Numbers {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put_off(&self, queue: &mut Queue) {
+        for _ in 0..queue.put_off(clock::stopwatch()) {
+            self.shed.add();
+        }
     }
 }
 
@@ -164,6 +191,7 @@ impl Hashing {
             let mut queue = self.shared.lock();
             // Those who gave up or waited too long make room for those who still wait.
             if queue.jobs.len() >= QUEUE {
+                self.shared.put_off(&mut queue);
                 queue.jobs.retain(|job| !job.reply.is_closed());
             }
             if queue.jobs.len() >= QUEUE || queue.closed {
@@ -237,14 +265,8 @@ fn work(shared: &Shared) {
         if job.reply.is_closed() {
             continue;
         }
-        let waited = clock::stopwatch().duration_since(job.since);
-        shared.waits.observe(waited);
-        let result = if waited > DEADLINE {
-            shared.shed.add();
-            Err(HashingError::Overloaded)
-        } else {
-            compute(job.work, &mut arena)
-        };
+        shared.waits.observe(clock::stopwatch().duration_since(job.since));
+        let result = compute(job.work, &mut arena);
         // An error means that the request was given up meanwhile: nobody waits for the answer.
         drop(job.reply.send(result));
     }
@@ -254,7 +276,8 @@ fn work(shared: &Shared) {
 fn next(shared: &Shared, arena: &mut Arena<'_>) -> Option<Job> {
     let mut queue = shared.lock();
     loop {
-        if let Some(job) = queue.jobs.pop_front() {
+        shared.put_off(&mut queue);
+        if let Some(job) = queue.take() {
             return Some(job);
         }
         if queue.closed {
@@ -309,4 +332,50 @@ fn argon2id(
         .hash_password_into_with_memory(password, salt, &mut digest, memory)
         .map_err(|_| HashingError::Failed)?;
     Ok(digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(since: Instant) -> (Job, oneshot::Receiver<Result<Done, HashingError>>) {
+        let params = Argon2Params::default();
+        let password = Password::parse("several-unlike-words".to_owned()).unwrap();
+        let (reply, answer) = oneshot::channel();
+        (Job { work: Work::Hash { password, params, salt: [0; 16] }, since, reply }, answer)
+    }
+
+    #[test]
+    fn the_newest_goes_first_while_many_wait_and_the_oldest_otherwise() {
+        let start = clock::stopwatch();
+        let mut queue = Queue::default();
+        for number in 0..20 {
+            queue.jobs.push_back(job(start + Duration::from_millis(number)).0);
+        }
+        let taken: Vec<_> = std::iter::from_fn(|| queue.take())
+            .map(|job| job.since.duration_since(start).as_millis())
+            .collect();
+        let newest = 16..20;
+        assert_eq!(taken, newest.rev().chain(0..16).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn who_has_waited_for_too_long_is_put_off_and_nobody_else() {
+        let start = clock::stopwatch();
+        let mut queue = Queue::default();
+        let mut answers = Vec::new();
+        for seconds in [0, 0, 1, 2] {
+            let (job, answer) = job(start + Duration::from_secs(seconds));
+            queue.jobs.push_back(job);
+            answers.push(answer);
+        }
+        assert_eq!(queue.put_off(start + DEADLINE), 0, "it is not over yet");
+        assert_eq!(queue.put_off(start + DEADLINE + Duration::from_millis(1)), 2);
+        let put_off = |answer: &mut oneshot::Receiver<_>| {
+            matches!(answer.try_recv(), Ok(Err(HashingError::Overloaded)))
+        };
+        let put_off: Vec<bool> = answers.iter_mut().map(put_off).collect();
+        assert_eq!(put_off, [true, true, false, false]);
+        assert_eq!(queue.jobs.len(), 2);
+    }
 }
