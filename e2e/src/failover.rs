@@ -5,12 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use munjigi_store::testing::{Cluster, Copy};
+use munjigi_store::testing::{Cluster, Copy, unaudited};
 
 use crate::caller::Caller;
-use crate::crash::{Person, person, register};
+use crate::crash::{Person, open, person, register};
 use crate::production::Production;
 use crate::random::Random;
+use crate::witness::Witness;
 
 const PEOPLE: u64 = 4;
 /// How long people use the servers between two kills, in milliseconds.
@@ -29,6 +30,8 @@ pub struct Report {
     pub checked: u64,
     /// From each kill to the first write that was acknowledged again, in milliseconds, sorted.
     pub outages: Vec<u128>,
+    /// How often the whole audit trail was verified, with the key and the checkpoints kept outside.
+    pub looks: u32,
     /// What was not as it had been acknowledged.
     pub violations: Vec<String>,
 }
@@ -62,10 +65,14 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
     tokio::time::sleep(Duration::from_secs(6)).await;
 
     let (mut report, mut random) = (Report::default(), Random::new(seed));
+    let mut witness = Witness::new();
     for kill in 1..=kills {
         let life = Duration::from_millis(random.between(LIVES.0, LIVES.1));
         let tasks: Vec<_> = people.into_iter().map(|it| living(it, caller.clone())).collect();
         tokio::time::sleep(life).await;
+        // What is signed by now has to be there when another one is the primary.
+        let signed = witness.until(&server, |_, _| true).await;
+        report.violations.extend(signed.err().map(|it| format!("before kill {kill}: {it}")));
         let killed = tokio::task::block_in_place(|| {
             primary.kill().unwrap();
             let killed = Instant::now();
@@ -87,6 +94,8 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
             report.violations.extend(wrong.into_iter().map(|it| format!("kill {kill}: {it}")));
             report.checked += person.take_checked();
         }
+        let wrong = witness.until_all_signed(&server).await.err();
+        report.violations.extend(wrong.map(|it| format!("kill {kill}: {it}")));
         report.kills = kill;
         if !report.violations.is_empty() {
             break;
@@ -99,7 +108,11 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
     }
     report.acknowledged = people.iter().map(|person| person.acknowledged).sum();
     report.outages.sort_unstable();
+    report.looks = witness.looks;
     drop(server);
+    let store = open(&url).await;
+    report.violations.extend(unaudited(&store).await.unwrap());
+    store.close().await;
     Some(report)
 }
 

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use munjigi_store::testing::{Cluster, Copy};
+use munjigi_store::testing::{Cluster, Copy, Tampering, tamper};
 
 use crate::caller::Caller;
-use crate::crash::register;
+use crate::crash::{open, register};
 use crate::production::Production;
+use crate::witness::Witness;
 
 const EMAIL: &str = "person@example.kr";
 const PASSWORD: &str = "a-long-enough-secret";
@@ -39,6 +40,17 @@ pub struct Seen {
     pub failed: u64,
     /// How long the trail stood still after its node was killed.
     pub silence: Duration,
+    /// What is wrong with the trail.
+    pub wrong: Option<String>,
+}
+
+/// What the next node finds of the audit trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// What was signed.
+    AsItWas,
+    /// Nothing: planted. It makes and signs a tree of its own, with the same key, that forks.
+    Nothing,
 }
 
 impl Balancer {
@@ -120,7 +132,7 @@ impl Balancer {
         }
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (answered, failed) = (read(&self.done), read(&self.failed));
-        Seen { answered, failed, silence: Duration::ZERO }
+        Seen { answered, failed, ..Seen::default() }
     }
 }
 
@@ -180,8 +192,8 @@ pub async fn roll(url: &str, phase: Duration) -> Seen {
 }
 
 /// The first of three nodes has the audit trail, and is killed under load; another one goes on with
-/// it: one tree, which holds.
-pub async fn hand_over(url: &str) -> Seen {
+/// it: one tree, which holds, and goes on from what was signed before the kill.
+pub async fn hand_over(url: &str, left: Left) -> Seen {
     let mut first = Production::on_postgres(url);
     let (mut second, mut third) = (first.another_node(), first.another_node());
     let client = prepare(&first);
@@ -190,7 +202,8 @@ pub async fn hand_over(url: &str) -> Seen {
     balancer.set(&[&first], &client);
     balancer.caller().wait_for_keys().await;
     let tasks = balancer.crowd().await;
-    let before = until_signed(&second, 0).await;
+    let mut witness = Witness::new();
+    let before = witness.until(&second, |_, _| true).await;
     second.start();
     third.start();
     balancer.set(&[&first, &second, &third], &client);
@@ -199,27 +212,33 @@ pub async fn hand_over(url: &str) -> Seen {
     first.kill();
     let killed = Instant::now();
     balancer.set(&[&second, &third], &client);
-    // Beyond what the dead one may have signed at the last moment.
-    let at_kill = until_signed(&second, before).await;
-    Caller::new(&second.base, &client).sign_in(EMAIL, PASSWORD).await.expect("it is there");
-    until_signed(&second, at_kill + 1).await;
+    if left == Left::Nothing {
+        let store = open(url).await;
+        tamper(&store, Tampering::Restored, 0).await.unwrap();
+        store.close().await;
+    }
+    let caller = Caller::new(&second.base, &client);
+    let goes_on = match before {
+        Ok(before) => goes_on(&mut witness, &second, &caller, before).await,
+        Err(wrong) => Err(wrong),
+    };
     let silence = killed.elapsed();
     let seen = balancer.end(tasks).await;
-    Seen { silence, ..seen }
+    Seen { silence, wrong: goes_on.err(), ..seen }
 }
 
-/// Waits until a checkpoint vouches for so many events at least; verifies the trail each time.
-async fn until_signed(node: &Production, size: u64) -> u64 {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let told = node.cli_or_not(&["audit", "verify"]);
-        let signed = told.as_ref().and_then(|told| told["size"].as_u64()).unwrap_or(0);
-        if signed >= size.max(1) {
-            return signed;
-        }
-        assert!(Instant::now() < until, "nobody goes on with the trail: {told:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+/// Waits until the trail vouches for what happens now.
+async fn goes_on(
+    witness: &mut Witness,
+    node: &Production,
+    caller: &Caller,
+    before: u64,
+) -> Result<(), String> {
+    // Beyond what the dead one may have signed at the last moment.
+    let at_kill = witness.until(node, |size, _| size >= before).await?;
+    caller.sign_in(EMAIL, PASSWORD).await.expect("it is there");
+    witness.until(node, |size, _| size > at_kill).await?;
+    Ok(())
 }
 
 /// A base backup is started in the place of the cluster that it was taken of, under a server that

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use munjigi_e2e::failover::{self, Standby};
-use munjigi_e2e::nodes;
+use munjigi_e2e::nodes::{self, Left};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::{Database, first_schema};
 
@@ -20,6 +20,7 @@ async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_
     let Some(report) = failover::run(1, 7, Standby::Synchronous).await else { return };
     assert_eq!(report.violations, Vec::<String>::new(), "{report:?}");
     assert!(report.kills == 1 && report.acknowledged > 0 && report.checked > 0, "{report:?}");
+    assert!(report.looks >= 2, "before the kill and afterwards: {report:?}");
 }
 
 /// Planted: a standby that had fallen behind is promoted. What is missing is noticed by the
@@ -28,15 +29,25 @@ async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_
 async fn a_standby_that_was_behind_is_noticed() {
     let Some(report) = failover::run(1, 7, Standby::Behind).await else { return };
     assert!(!report.violations.is_empty(), "{report:?}");
+    let trail = report.violations.iter().any(|wrong| wrong.contains("the audit trail: "));
+    assert!(trail, "what was signed is gone: {report:?}");
 }
 
 /// I7: one chain, whoever writes it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_node_goes_on_with_the_trail_when_its_node_is_killed() {
     let Some(url) = database().await else { return };
-    let seen = nodes::hand_over(&url).await;
-    assert_eq!(seen.failed, 0, "{seen:?}");
+    let seen = nodes::hand_over(&url, Left::AsItWas).await;
+    assert_eq!((seen.failed, &seen.wrong), (0, &None), "{seen:?}");
     assert!(seen.answered > 50, "{seen:?}");
+}
+
+/// Planted: what another node signs holds in itself, and does not go on from what was signed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_node_that_forks_the_trail_is_noticed() {
+    let Some(url) = database().await else { return };
+    let seen = nodes::hand_over(&url, Left::Nothing).await;
+    assert!(seen.wrong.as_ref().is_some_and(|wrong| wrong.contains("forked")), "{seen:?}");
 }
 
 /// A database with the tables of the first version that landed is taken over, and nodes replace
