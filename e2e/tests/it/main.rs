@@ -22,4 +22,5 @@ mod revocation;
 mod rotation;
 mod storm;
 mod story;
+mod timings;
 mod tls;
