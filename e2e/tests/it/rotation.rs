@@ -4,6 +4,8 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use munjigi_e2e::{Dev, Running, get, left_out, planner, planner_following, post, skipped, top};
@@ -125,37 +127,74 @@ fn rotate(dev: &Dev, further: &[&str]) -> String {
     made["kid"].as_str().unwrap().to_owned()
 }
 
+/// How many verifications a second each verifier gets.
+const RATE: u32 = 20;
+
+/// Who verifies: ours, which is asked over HTTP, or another one.
+enum Place {
+    Planner(Running),
+    Other(Verifier),
+}
+
+impl Place {
+    fn verdict(&mut self, token: &str) -> String {
+        match self {
+            Self::Other(verifier) => verifier.verdict(token),
+            Self::Planner(planner) => {
+                let answer = get(&format!("{}/protected", planner.url()), Some(token));
+                if answer.status == 200 { "ok ".to_owned() } else { answer.body }
+            }
+        }
+    }
+
+    /// Verifies what is newest and what is older by turns, each when it is due: so many times, and
+    /// without a pause where the machine is late. What was refused.
+    fn verify(&mut self, fresh: &RwLock<String>, before: &str, times: u32) -> Vec<String> {
+        let began = Instant::now();
+        let mut refused = Vec::new();
+        for time in 0..times {
+            let due = began + Duration::from_secs(1) / RATE * time;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            let fresh = fresh.read().unwrap().clone();
+            let said = self.verdict(if time % 2 == 0 { &fresh } else { before });
+            refused.extend(Some(said).filter(|said| !said.starts_with("ok ")));
+        }
+        refused
+    }
+}
+
 /// Every verifier under one load.
-struct Load<'a> {
-    planner: &'a Running,
-    others: &'a mut [Verifier],
-    verified: usize,
+struct Load {
+    places: Vec<Place>,
+    /// How many verifications each of them has done.
+    verified: u32,
     refused: Vec<String>,
 }
 
-impl Load<'_> {
-    /// Verifies `token` everywhere.
-    fn verify(&mut self, token: &str) {
-        let answer = get(&format!("{}/protected", self.planner.url()), Some(token));
-        let mut said = vec![if answer.status == 200 { "ok ".to_owned() } else { answer.body }];
-        said.extend(self.others.iter_mut().map(|verifier| verifier.verdict(token)));
-        self.verified += said.len();
-        let refused = said.into_iter().enumerate().filter(|(_, said)| !said.starts_with("ok "));
-        self.refused.extend(refused.map(|(which, said)| format!("{which}: {said}")));
-    }
-
-    /// Verifies fresh tokens, and one of before, for so long; how many a second at each verifier.
-    fn run(&mut self, dev: &Dev, before: &str, span: Duration) -> f64 {
-        let (began, mut many) = (Instant::now(), 0_u32);
-        while began.elapsed() < span {
-            let fresh = access_token(dev);
-            for _ in 0..5 {
-                self.verify(&fresh);
-                self.verify(before);
-                many += 2;
+impl Load {
+    /// Verifies fresh tokens, and one of before, for so many seconds: at least [`RATE`] a second at
+    /// each verifier, side by side. How many a second it were.
+    fn run(&mut self, dev: &Dev, before: &str, seconds: u32) -> f64 {
+        let (began, times) = (Instant::now(), RATE * seconds);
+        let (fresh, ends) = (RwLock::new(access_token(dev)), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ends.load(Ordering::Relaxed) {
+                    let token = access_token(dev);
+                    *fresh.write().unwrap() = token;
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+            });
+            let verify = |place| scope.spawn(|| Place::verify(place, &fresh, before, times));
+            let all: Vec<_> = self.places.iter_mut().map(verify).collect();
+            let all: Vec<_> = all.into_iter().map(|one| one.join()).collect();
+            ends.store(true, Ordering::Relaxed);
+            for (which, refused) in all.into_iter().enumerate() {
+                self.refused.extend(refused.unwrap().iter().map(|said| format!("{which}: {said}")));
             }
-        }
-        f64::from(many) / began.elapsed().as_secs_f64()
+        });
+        self.verified += times;
+        f64::from(times) / began.elapsed().as_secs_f64()
     }
 }
 
@@ -174,7 +213,7 @@ fn no_verification_fails_while_keys_are_rotated_under_load() {
     let planner = planner(&dev.issuer, PLANNER, 30);
     let clients = top().join("e2e/clients");
     let node_path = modules.join("node_modules");
-    let mut others = [
+    let others = [
         Verifier::start(
             Command::new(python).arg(clients.join("python/pyjwt_verifier.py")),
             &dev.issuer,
@@ -187,10 +226,11 @@ fn no_verification_fails_while_keys_are_rotated_under_load() {
         ),
     ];
     let first = access_token(&dev);
-    let mut load =
-        Load { planner: &planner, others: &mut others, verified: 0, refused: Vec::new() };
+    let mut places = vec![Place::Planner(planner)];
+    places.extend(others.map(Place::Other));
+    let mut load = Load { places, verified: 0, refused: Vec::new() };
     // Ours asks for an unknown key at most every ten seconds.
-    let pause = Duration::from_secs(11);
+    let pause = 11;
     rotate(&dev, &[]);
     let mut rates = vec![load.run(&dev, &first, pause)];
     let spare = rotate(&dev, &["--now"]);
@@ -198,15 +238,16 @@ fn no_verification_fails_while_keys_are_rotated_under_load() {
     let second = access_token(&dev);
     assert_eq!(key_id(&second), spare, "the key that waited signs");
     let fresh = rotate(&dev, &["--now"]);
-    rates.push(load.run(&dev, &second, Duration::from_secs(5)));
+    rates.push(load.run(&dev, &second, 5));
     assert_eq!(key_id(&access_token(&dev)), fresh);
     assert_ne!(fresh, spare);
 
     assert_eq!(load.refused, Vec::<String>::new());
-    println!("{} verifications, {rates:.0?} a second at each verifier", load.verified);
+    assert_eq!((load.places.len(), load.verified), (3, RATE * (11 + 11 + 5)));
+    println!("{} verifications at each of three, {rates:.1?} a second", load.verified);
     // The harness notices a token that does not hold.
-    load.verify(&forged(&first));
-    assert_eq!(load.refused.len(), 3, "{:?}", load.refused);
+    load.run(&dev, &forged(&first), 1);
+    assert_eq!(load.refused.len(), 3 * 10, "{:?}", load.refused);
 }
 
 /// A resource server that follows the feed refuses what a withdrawn key signed, what it verified
