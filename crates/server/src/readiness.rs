@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use munjigi_store::{StoreError, counters};
+use munjigi_store::{Audit, Committed, StoreError, counters, epochs};
 use munjigi_token::Algorithm;
 
 use crate::app::App;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) enum Reason {
     /// The node is about to stop.
     Stopping,
-    /// The database cannot be reached, or has not answered for a while.
+    /// The database cannot be reached, has not answered for a while, or cannot write.
     Database,
     /// There is no key to sign access tokens with.
     Keys,
@@ -72,7 +72,7 @@ pub(crate) async fn reasons(app: &App) -> Vec<Reason> {
         // are still answered.
         return vec![Reason::Stopping];
     }
-    let asked = tokio::time::timeout(BUDGET, app.store.read(counters::reference_version)).await;
+    let asked = tokio::time::timeout(BUDGET, ask(app)).await;
     let answer = match asked {
         Ok(Ok(_)) => Answer::Good,
         Err(_) | Ok(Err(StoreError::Overloaded | StoreError::Busy | StoreError::Conflict)) => {
@@ -84,6 +84,20 @@ pub(crate) async fn reasons(app: &App) -> Vec<Reason> {
     let signs = app.snapshot().keys.active(Algorithm::Es256, app.clock.now()).is_some();
     let against = [(!is_there, Reason::Database), (!signs, Reason::Keys)];
     against.into_iter().filter_map(|(speaks, reason)| speaks.then_some(reason)).collect()
+}
+
+/// Whether the database answers; and if the disk refused the last write, whether it takes another
+/// one. Somebody has to try: whoever sends no requests to a node that is not ready writes nothing.
+async fn ask(app: &App) -> Result<(), StoreError> {
+    app.store.read(counters::reference_version).await?;
+    if !app.store.refuses_writes() {
+        return Ok(());
+    }
+    let tried = app.store.write(|tx| {
+        epochs::move_beat(tx)?;
+        Ok::<_, StoreError>(Committed::new((), Audit::Routine("whether the disk takes writes")))
+    });
+    tried.await
 }
 
 #[cfg(test)]

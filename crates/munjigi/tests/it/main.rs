@@ -14,6 +14,7 @@ mod canaries;
 mod clients;
 mod configuration;
 mod dev;
+mod disk;
 mod keys;
 mod outage;
 mod people;

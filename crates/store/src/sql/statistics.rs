@@ -1,6 +1,6 @@
 //! What the executor counts, for metrics and benchmarks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A closure that takes longer than this is logged: it does something that belongs outside.
@@ -40,6 +40,8 @@ pub(super) struct Counters {
     pub(super) rejected: AtomicU64,
     pub(super) largest_batch: AtomicU64,
     pub(super) committed: AtomicU64,
+    /// Whether the last batch was lost to the disk.
+    pub(super) lost_to_disk: AtomicBool,
 }
 
 impl Counters {

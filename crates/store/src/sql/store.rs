@@ -1,6 +1,7 @@
 //! The store as its callers see it: two verbs, `write` and `read`.
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -170,6 +171,12 @@ impl Store {
         }
         add(&self.0.counters.writes);
         outcome
+    }
+
+    /// Whether the disk refused what was last to be written (it is full, or failing), and has taken
+    /// nothing since. Only SQLite tells; a server of PostgreSQL that cannot write goes away.
+    pub fn refuses_writes(&self) -> bool {
+        self.0.counters.lost_to_disk.load(Ordering::Relaxed)
     }
 
     /// Which database this is; nothing where that cannot be told.

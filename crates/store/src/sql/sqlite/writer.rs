@@ -161,6 +161,7 @@ impl Writer {
             return;
         }
         if batch.changed > 0 {
+            self.counters.lost_to_disk.store(false, Ordering::Relaxed);
             add(&self.counters.commits);
             self.counters.committed.fetch_add(count(batch.changed), Ordering::Relaxed);
             self.counters.largest_batch.fetch_max(count(batch.changed), Ordering::Relaxed);
@@ -177,6 +178,9 @@ impl Writer {
             tracing::error!(%error, "SQLite could not undo a transaction");
         }
         tracing::error!(%error, closures = jobs.len(), "SQLite did not commit");
+        if matches!(error, StoreError::Unavailable(_)) {
+            self.counters.lost_to_disk.store(true, Ordering::Relaxed);
+        }
         for job in jobs {
             job.fail(error.clone());
         }
