@@ -22,6 +22,7 @@ mod planted;
 mod postgres;
 mod reference;
 mod registry;
+mod role;
 mod sandbox;
 mod serve;
 mod shell;

@@ -37,6 +37,9 @@ pub(super) fn open(
     let target = Arc::new(Target::parse(url)?);
     let mut first = Connection::open(&target)?;
     migrating::migrate(&mut first, migrations, options.now)?;
+    if options.is_guarded {
+        first.tell_missing_grants();
+    }
     // A connection that does not pass is of no use; that there is a server was seen.
     let passes = !options.is_guarded || first.check_epoch().is_ok();
 

@@ -19,6 +19,26 @@ const REST: &str = "SELECT (SELECT oid::text FROM pg_database WHERE datname = cu
      current_setting('synchronous_standby_names', true), \
      current_setting('synchronous_commit', true) WHERE NOT pg_is_in_recovery()";
 
+/// What PostgreSQL says of a function that a role may not call.
+const NOT_ALLOWED: &str = "(42501)";
+
+/// What is told to the operator whose role may not ask, by what it may not ask.
+const GRANTS: [(&str, &str); 2] = [
+    (
+        CLUSTER,
+        "the role that this server has in PostgreSQL may not ask which cluster it is in: as long \
+         as it may not, a backup that is restored in another cluster can pass for this database \
+         (GRANT EXECUTE ON FUNCTION pg_control_system() TO the role)",
+    ),
+    (
+        REST,
+        "the role that this server has in PostgreSQL may not ask which database this is: as long \
+         as it may not, no backup that is restored is noticed, and after a restore it takes \
+         `munjigi database restored` (GRANT EXECUTE ON FUNCTION pg_walfile_name(pg_lsn), \
+         pg_current_wal_lsn() TO the role)",
+    ),
+];
+
 /// The life that the rows say they are in, if they say so.
 const STORED: &str = "SELECT identity FROM epoch ORDER BY number DESC LIMIT 1";
 
@@ -37,6 +57,19 @@ impl Connection {
             identity: format!("pg:{cluster}:{database}:{table}:{timeline}"),
             is_synchronous: is_confirmed && !standbys.is_empty(),
         })
+    }
+
+    /// Says what the role may not ask, and what that costs. Relatives of PostgreSQL that have
+    /// nothing to ask lack no grant.
+    pub(super) fn tell_missing_grants(&mut self) {
+        for (sql, grant) in GRANTS {
+            let asked = self.texts::<1>(sql);
+            if let Err(StoreError::Internal(said)) = asked
+                && said.contains(NOT_ALLOWED)
+            {
+                tracing::warn!("{grant}");
+            }
+        }
     }
 
     /// Refuses a database whose rows are of another one: nothing may be decided on them before it
