@@ -80,8 +80,13 @@ impl Database {
     pub async fn postgres() -> Option<Self> {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
         let made = tokio::task::spawn_blocking(|| {
-            let cluster = CLUSTER.get_or_init(|| or_skip(Cluster::start(&[]))).as_ref()?;
-            Some(loud(cluster.fresh_database(), "no database on the test cluster"))
+            let started = || or_skip(Cluster::start_in_memory());
+            let cluster = CLUSTER.get_or_init(started).as_ref()?;
+            let made = cluster.fresh_database().map_err(|error| {
+                let said = cluster.last_words();
+                format!("{error}; PostgreSQL said:\n{said}")
+            });
+            Some(loud(made, "no database on the test cluster"))
         });
         let url = loud(made.await, "the test cluster did not start")?;
         Some(Self { url: DatabaseUrl::Postgres(url), directory: None })

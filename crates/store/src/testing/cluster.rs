@@ -43,8 +43,19 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster with these settings (`fsync=off`); `None` where PostgreSQL is missing.
     pub fn start(settings: &[&str]) -> io::Result<Option<Self>> {
+        Self::start_below(&std::env::temp_dir(), settings)
+    }
+
+    /// The same for hundreds of databases that each live as long as a test: where the files are in
+    /// memory, if there is enough of it, for they take gigabytes and are written for nobody.
+    pub fn start_in_memory() -> io::Result<Option<Self>> {
+        let memory = Path::new("/dev/shm");
+        if has_room(memory) { Self::start_below(memory, &[]) } else { Self::start(&[]) }
+    }
+
+    fn start_below(parent: &Path, settings: &[&str]) -> io::Result<Option<Self>> {
         let Some(binaries) = find_binaries()? else { return Ok(None) };
-        let (directory, user) = place()?;
+        let (directory, user) = place(parent)?;
         run_program(
             user.command(&binaries.join("initdb"))
                 .args(["--username=munjigi", "--auth=trust", "--encoding=UTF8", "--locale=C"])
@@ -57,7 +68,7 @@ impl Cluster {
     /// A copy of this cluster as it is now (`pg_basebackup`) in a cluster of its own on this port:
     /// a standby that follows it, or a backup that was restored.
     pub fn copy(&self, copy: Copy, port: u16, settings: &[&str]) -> io::Result<Self> {
-        let (directory, user) = place()?;
+        let (directory, user) = place(&std::env::temp_dir())?;
         let mut command = user.command(&self.binaries.join("pg_basebackup"));
         command.args(["--host=127.0.0.1", "--username=munjigi", "--checkpoint=fast", "--no-sync"]);
         command.arg(format!("--port={}", self.port));
@@ -178,6 +189,13 @@ impl Cluster {
         Ok(self.text_url(&name))
     }
 
+    /// The end of what the server wrote down: why it does not answer, perhaps.
+    pub(super) fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
     fn text_url(&self, database: &str) -> String {
         format!("postgres://munjigi@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
@@ -193,11 +211,22 @@ pub enum Copy {
 }
 
 /// A directory for a cluster, and whose it is.
-fn place() -> io::Result<(PathBuf, Account)> {
-    let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir()?.keep();
+fn place(parent: &Path) -> io::Result<(PathBuf, Account)> {
+    let directory = tempfile::Builder::new().prefix("munjigi-pg-").tempdir_in(parent)?.keep();
     let user = Account::for_this_process()?;
     user.take_over(&directory)?;
     Ok((directory, user))
+}
+
+/// Whether there is a file system with room for a cluster of tests.
+fn has_room(path: &Path) -> bool {
+    const NEEDED_BYTES: u64 = 8 << 30;
+    let mut command = Command::new("df");
+    let told = command.args(["--output=avail", "--block-size=1"]).arg(path).output();
+    let Ok(told) = told else { return false };
+    let text = String::from_utf8_lossy(&told.stdout);
+    let available = text.lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok());
+    available.is_some_and(|bytes| bytes >= NEEDED_BYTES)
 }
 
 fn free_port() -> io::Result<u16> {
