@@ -213,3 +213,25 @@ fn told(report: &impl Debug, violations: usize) {
     println!("{report:#?}");
     assert_eq!(violations, 0, "violations");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_campaign_that_the_documents_name_can_be_run() {
+        let (mut run, folder) = (0, munjigi_e2e::top().join("docs/reference"));
+        for page in ["reliability.md", "attack-kit.md", "performance.md"] {
+            let text = std::fs::read_to_string(folder.join(page)).unwrap();
+            for after in text.split("release/munjigi-e2e ").skip(1) {
+                let words = after.split(['`', '\n']).next().unwrap();
+                let told =
+                    Words::try_parse_from(["munjigi-e2e"].into_iter().chain(words.split(' ')));
+                assert!(told.is_ok(), "{page}: munjigi-e2e {words}");
+                run += 1;
+            }
+        }
+        assert!(run >= 7, "the documents name {run}");
+        assert!(Words::try_parse_from(["munjigi-e2e", "crash", "--kills", "3"]).is_err());
+    }
+}

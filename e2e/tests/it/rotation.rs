@@ -175,8 +175,8 @@ impl Load {
     /// Verifies fresh tokens, and one of before, for so many seconds: at least [`RATE`] a second at
     /// each verifier, side by side. How many a second it were.
     fn run(&mut self, dev: &Dev, before: &str, seconds: u32) -> f64 {
-        let (began, times) = (Instant::now(), RATE * seconds);
         let (fresh, ends) = (RwLock::new(access_token(dev)), AtomicBool::new(false));
+        let (began, times) = (Instant::now(), RATE * seconds);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !ends.load(Ordering::Relaxed) {
@@ -188,13 +188,14 @@ impl Load {
             let verify = |place| scope.spawn(|| Place::verify(place, &fresh, before, times));
             let all: Vec<_> = self.places.iter_mut().map(verify).collect();
             let all: Vec<_> = all.into_iter().map(|one| one.join()).collect();
+            let took = began.elapsed().as_secs_f64();
             ends.store(true, Ordering::Relaxed);
             for (which, refused) in all.into_iter().enumerate() {
                 self.refused.extend(refused.unwrap().iter().map(|said| format!("{which}: {said}")));
             }
-        });
-        self.verified += times;
-        f64::from(times) / began.elapsed().as_secs_f64()
+            self.verified += times;
+            f64::from(times) / took
+        })
     }
 }
 
