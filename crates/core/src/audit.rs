@@ -75,6 +75,8 @@ kinds! {
     DeletionTakenBack = "deletion_taken_back",
     /// A link for a new password was asked for.
     RecoveryRequested = "recovery_requested",
+    /// A mailed link was followed that was genuine once, and opens nothing any more.
+    LinkRefused = "link_refused",
     /// A password was changed by its owner, or set by an operator.
     PasswordChanged = "password_changed",
     /// A password was taken away, since somebody else may know it.

@@ -186,6 +186,32 @@ pub fn find(
     Ok(user.map(|user| FollowedLink { link, user }))
 }
 
+/// Whose link it is that a ticket opened once, what it was for, and why it does not open it any more
+/// where a link for one of these purposes is asked for. `None` of a link that is good, and of a
+/// ticket that is nobody's.
+pub fn refused(
+    tx: &mut ReadTx<'_>,
+    ticket: &Ticket,
+    purposes: &[Purpose],
+    now: Timestamp,
+) -> Result<Option<(UserId, Purpose, &'static str)>, StoreError> {
+    let id = LinkId::from_bytes(ticket.row_id);
+    let found = links::find(tx, &ticket.user_id, &id)?.filter(|link| ticket.opens(&link.hash));
+    let Some(link) = found else { return Ok(None) };
+    let wanted = purposes.iter().copied().find(|it| *it == link.purpose);
+    let why = match wanted.map_or(Followed::Other, |wanted| link.follow(wanted, now)) {
+        Followed::Expired => "too late",
+        Followed::Spent => "used or taken back",
+        Followed::Other => "for something else",
+        // What it was for stands no more, unless it is good after all.
+        Followed::Good => match find(tx, ticket, link.purpose, now)? {
+            Some(_) => return Ok(None),
+            None => "the account is disabled or has another address",
+        },
+    };
+    Ok(Some((link.user_id, link.purpose, why)))
+}
+
 /// What a form or an address says is the ticket of a mailed link.
 pub fn ticket(text: Option<&str>) -> Option<Ticket> {
     text.and_then(|text| Ticket::open(TicketKind::MailedLink, text))

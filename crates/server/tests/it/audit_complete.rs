@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::cast::{PASSWORD, subject};
 use crate::harness::{Answer, JUN, MINJI, TestApp};
-use crate::mailed_links::{mailbox, newest_link, set_password, ticket_of};
+use crate::mailed_links::{mailbox, newest_link, set_password, ticket_of, wrong_secret};
 use crate::possession::Holder;
 use crate::visitor::{CALLBACK, VERIFIER, Visitor, request};
 
@@ -28,6 +28,8 @@ const ADMIN: &str = "/api/v1/admin";
 const ME: &str = "/api/v1/users/me";
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const DAY: u64 = 24 * 3_600;
+/// What is answered to a mailed link that opens nothing.
+const GONE: u16 = 400;
 
 /// Events that tell of something that no row shows.
 const SHOWN_BY_NO_ROW: &[Kind] = &[
@@ -520,7 +522,17 @@ async fn mails(books: &mut Books) {
         .step("verified", &[Kind::EmailVerified], visitor.send("/verify", &[("ticket", &ticket)]))
         .await
         .expect(200);
-    books.step("once more", &[], visitor.send("/verify", &[("ticket", &ticket)])).await;
+    let fields = [("ticket", ticket.as_str())];
+    let again = visitor.send("/verify", &fields);
+    books.step("once more", &[Kind::LinkRefused], again).await.expect(GONE);
+    let looking = visitor.open(&link);
+    books.step("looked at", &[Kind::LinkRefused], looking).await.expect(GONE);
+    // Of a guess nothing is told: it names no link, or one whose secret is another one.
+    for guess in [wrong_secret(&ticket).as_str(), "mj_ml_garbage", ""] {
+        let fields = [("ticket", guess)];
+        let guessing = visitor.send("/verify", &fields);
+        books.step("a guess", &[], guessing).await.expect(GONE);
+    }
     books
         .step(
             "forgotten",
@@ -537,7 +549,8 @@ async fn mails(books: &mut Books) {
             set_password(&visitor, &link, "another-long-one"),
         )
         .await;
-    books.step("the link again", &[], set_password(&visitor, &link, "a-third-long-one")).await;
+    let again = set_password(&visitor, &link, "a-third-long-one");
+    books.step("the link again", &[Kind::LinkRefused], again).await.expect(GONE);
 
     books
         .step(
@@ -589,7 +602,11 @@ async fn other_address(books: &mut Books) {
     books.step("both", &kinds, both).await.expect(200);
     let back = link_to(&app, MINJI.0).await;
     let undone = [Kind::EmailChangeUndone, Kind::PasswordRemoved];
+    let agreeing = follow_link(&minji, &new);
+    books.step("a link again", &[Kind::LinkRefused], agreeing).await.expect(GONE);
     books.step("taken back", &undone, follow_link(&minji, &back)).await.expect(200);
+    let again = follow_link(&minji, &back);
+    books.step("taken back again", &[Kind::LinkRefused], again).await.expect(GONE);
     let answer = books.step("sign-in", &[Kind::SignInRefused], sign_in(&app, MINJI)).await;
     answer.expect(401);
 }

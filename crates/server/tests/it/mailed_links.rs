@@ -1,10 +1,14 @@
 //! Making an account, proving an address and replacing a forgotten password, by the links of mails.
 
 use axum::body::Body;
-use http::Request;
+use http::{Method, Request};
+use munjigi_core::audit::{Kind, Outcome};
+use munjigi_core::id::UserId;
 use munjigi_server::config::{Config, Outbound};
 use munjigi_server::mail::{MailConfig, Relay, parse_sender};
 use munjigi_server::{Mode, outbox};
+use munjigi_store::audit::{self, AuditFilter};
+use munjigi_store::page::Page;
 use munjigi_store::{DatabaseUrl, each_backend, users};
 use serde_json::json;
 
@@ -42,6 +46,13 @@ pub async fn newest_link(app: &TestApp) -> String {
 
 pub fn ticket_of(link: &str) -> String {
     link.split_once("ticket=").unwrap().1.to_owned()
+}
+
+/// The ticket of the same link with another secret.
+pub fn wrong_secret(ticket: &str) -> String {
+    let (begin, end) = ticket.split_at(ticket.len() - 6);
+    let other = if end.starts_with('A') { "B" } else { "A" };
+    format!("{begin}{other}{}", &end[1..])
 }
 
 async fn sign_up(visitor: &Visitor, email: &str) -> Answer {
@@ -277,6 +288,72 @@ async fn a_newer_link_is_the_only_one_and_no_link_waits_longer_than_15_minutes()
     minji.open(&newer).await.expect(400);
     set_password(&minji, &newer, NEW).await.expect(400);
     assert!(opens(&minji.app, MINJI.0, MINJI.1).await);
+}
+
+/// What the trail tells of refused links of somebody: what for, and why, the newest first.
+async fn refused_links(app: &TestApp, email: &'static str) -> Vec<(String, String)> {
+    let (subject, kind) = (Some(users_id(app, email).await), Some(Kind::LinkRefused));
+    let filter = AuditFilter { subject, kind, ..Default::default() };
+    let page = Page::first(100);
+    let listed = app.app.store.read(move |tx| audit::list(tx, &page, &filter)).await.unwrap();
+    let told = listed.items.into_iter().map(|event| {
+        assert_eq!((event.actor_kind.as_str(), event.outcome), ("anonymous", Outcome::Refused));
+        let text = |name: &str| event.detail[name].as_str().unwrap().to_owned();
+        (text("purpose"), text("reason"))
+    });
+    told.collect()
+}
+
+/// AU-02 of the attack kit: a link that was genuine once is told of, with the reason; a guess is
+/// not, whosever it is.
+#[tokio::test]
+async fn a_genuine_link_that_opens_nothing_is_in_the_trail_and_a_guess_is_not() {
+    let minji = start().await;
+    let app = &minji.app;
+    let recover_told = |why: &str| ("recover".to_owned(), why.to_owned());
+    recover(&minji, MINJI.0).await.expect(200);
+    let older = newest_link(app).await;
+    set_password(&minji, &wrong_secret(&older), NEW).await.expect(400);
+    set_password(&minji, "?ticket=mj_ml_garbage", NEW).await.expect(400);
+    assert_eq!(refused_links(app, MINJI.0).await, [], "guesses");
+
+    app.advance(1);
+    recover(&minji, MINJI.0).await.expect(200);
+    let newer = newest_link(app).await;
+    minji.open(&older).await.expect(400);
+    assert_eq!(refused_links(app, MINJI.0).await, [recover_told("used or taken back")]);
+    app.advance(1);
+    let ticket = ticket_of(&newer);
+    minji.send("/verify", &[("ticket", &ticket)]).await.expect(400);
+    assert_eq!(refused_links(app, MINJI.0).await[0], recover_told("for something else"));
+    app.advance(900);
+    set_password(&minji, &newer, NEW).await.expect(400);
+    assert_eq!(refused_links(app, MINJI.0).await[0], recover_told("too late"));
+
+    app.advance(1);
+    recover(&minji, MINJI.0).await.expect(200);
+    let link = newest_link(app).await;
+    minji.open(&link).await.expect(200);
+    assert_eq!(refused_links(app, MINJI.0).await.len(), 3, "a good link is not refused");
+    set_password(&minji, &link, NEW).await.expect(200);
+    app.advance(1);
+    set_password(&minji, &link, NEW).await.expect(400);
+    assert_eq!(refused_links(app, MINJI.0).await[0], recover_told("used or taken back"));
+
+    sign_up(&minji, BORA).await.expect(200);
+    let link = newest_link(app).await;
+    let id = users_id(app, BORA).await;
+    let disable = format!("/api/v1/admin/users/{id}/disable");
+    app.act_as(Method::POST, &disable, &app.admin().await).await.expect(204);
+    minji.open(&link).await.expect(400);
+    let why = "the account is disabled or has another address".to_owned();
+    assert_eq!(refused_links(app, BORA).await, [("verify".to_owned(), why)]);
+    assert_eq!(refused_links(app, MINJI.0).await.len(), 4);
+}
+
+async fn users_id(app: &TestApp, email: &'static str) -> UserId {
+    let found = app.app.store.read(move |tx| users::find_by_email(tx, email)).await.unwrap();
+    found.unwrap().id
 }
 
 /// LG-01 of the attack kit.

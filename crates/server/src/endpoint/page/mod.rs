@@ -14,27 +14,56 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
+use munjigi_core::account::link::Purpose;
+use munjigi_core::audit::{Actor, Kind};
 use munjigi_core::oauth::client::Client;
 
 use crate::account_deletion;
 use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::asking::client_of;
+use crate::attempts::record;
 use crate::browser::Browser;
 use crate::context::Context;
+use crate::failure::Failure;
 use crate::flow::{AUTHORIZE, Flow};
+use crate::mailed_link;
 use crate::page::failed::Reason;
 use crate::page::frame::Frame;
 use crate::page::login::Destination;
 use crate::page::reply::Page;
 use crate::settings::Registration;
 
-/// The page for a mailed link that is none, or good no longer: a guess, or a scanner of mails.
-pub(crate) async fn no_link(app: &App, context: &Context, frame: &Frame) -> Page {
-    match addresses::count(app, context, Limit::Token).await {
-        Ok(()) => frame.refuse(Reason::LinkSpent),
-        Err(denied) => frame.put_off(denied),
+/// A ticket that was brought to a page, and for what that page takes one.
+#[derive(Clone, Copy)]
+pub(crate) struct Brought<'t>(pub Option<&'t str>, pub &'static [Purpose]);
+
+/// The page for a mailed link that is none, or good no longer: a guess, or a scanner of mails. Of a
+/// genuine one the audit trail is told, since whoever has it may not be the one whom it was mailed
+/// to; nothing is told of a guess.
+pub(crate) async fn no_link(
+    app: &App,
+    context: &Context,
+    brought: Brought<'_>,
+    frame: &Frame,
+) -> Page {
+    if let Err(denied) = addresses::count(app, context, Limit::Token).await {
+        return frame.put_off(denied);
     }
+    match tell_of(app, context, brought).await {
+        Ok(()) => frame.refuse(Reason::LinkSpent),
+        Err(failure) => frame.broken(failure),
+    }
+}
+
+async fn tell_of(app: &App, context: &Context, brought: Brought<'_>) -> Result<(), Failure> {
+    let Brought(text, purposes) = brought;
+    let Some(ticket) = mailed_link::ticket(text) else { return Ok(()) };
+    let now = context.now;
+    let found = app.store.read(move |tx| mailed_link::refused(tx, &ticket, purposes, now));
+    let Some((owner, purpose, why)) = found.await? else { return Ok(()) };
+    let event = context.event(Kind::LinkRefused, Actor::Anonymous)?.subject(owner);
+    record(app, event.with("purpose", purpose.as_str()).refused(why)).await
 }
 
 /// The parameter that carries the ticket.

@@ -15,7 +15,7 @@ use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::context::{Context, UserAgent};
 use crate::endpoint::page::Ticketed;
-use crate::endpoint::page::{Here, Visit, no_link};
+use crate::endpoint::page::{Brought, Here, Visit, no_link};
 use crate::failure::Failure;
 use crate::mail::{About, Device};
 use crate::mailed_link::{self, FollowedLink, MailedLink, Wanted, may_mail};
@@ -34,6 +34,9 @@ use crate::recovery::{Recovery, chosen};
 /// When the answer is given that is the same for every address: later than the link and its mail
 /// are written, so that the time of it tells nobody whether they were (LG-02 of the attack kit).
 const ANSWERED_AFTER: Duration = Duration::from_millis(100);
+
+/// What the links are for by which a password is chosen.
+const TAKEN: &[Purpose] = &[Purpose::Recover];
 
 /// `GET /recover`.
 pub async fn form(
@@ -138,11 +141,12 @@ pub async fn password(
     frame: Frame,
 ) -> Page {
     let text = text.unwrap_or_default();
+    let brought = Brought(Some(&text), TAKEN);
     match find(&app, &context, &text).await {
         Ok(Some((_, found))) => {
             NewPassword::new(frame, &text, &found.user.email, vec![]).reply(StatusCode::OK)
         }
-        Ok(None) => no_link(&app, &context, &frame).await,
+        Ok(None) => no_link(&app, &context, brought, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -156,10 +160,11 @@ pub async fn set_password(
 ) -> Page {
     let PageForm { fields, frame } = form;
     let text = fields.find("ticket").unwrap_or_default();
+    let brought = Brought(Some(text), TAKEN);
     // Before anything is hashed: a link that is over costs nothing.
     let (ticket, found) = match find(&app, &context, text).await {
         Ok(Some(found)) => found,
-        Ok(None) => return no_link(&app, &context, &frame).await,
+        Ok(None) => return no_link(&app, &context, brought, &frame).await,
         Err(failure) => return frame.broken(failure),
     };
     let password = match chosen(&frame, fields.find("password"), &found) {
@@ -181,7 +186,7 @@ pub async fn set_password(
     };
     match set {
         Ok(true) => OutcomePage::new(frame, Done::PasswordSet, None).reply(StatusCode::OK),
-        Ok(false) => no_link(&app, &context, &frame).await,
+        Ok(false) => no_link(&app, &context, brought, &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }

@@ -18,7 +18,7 @@ use munjigi_store::{Audit, Committed, StoreError, links, passwords, throttles, u
 use crate::app::App;
 use crate::browser::Browser;
 use crate::context::{Context, UserAgent};
-use crate::endpoint::page::{Ticketed, Visit, no_link};
+use crate::endpoint::page::{Brought, Ticketed, Visit, no_link};
 use crate::failure::Failure;
 use crate::mail::Device;
 use crate::mailed_link::{self, FollowedLink};
@@ -37,6 +37,9 @@ use crate::reply::wait::Wait;
 use crate::sign_in::SignInError;
 use crate::signed_up::Asked;
 
+/// What the links are for that this page takes.
+const TAKEN: &[Purpose] = &[Purpose::Verify];
+
 /// `GET /verify`: the question.
 pub async fn ask(
     State(app): State<App>,
@@ -46,9 +49,10 @@ pub async fn ask(
     frame: Frame,
 ) -> Page {
     let ticket = text.as_deref().unwrap_or_default();
+    let brought = Brought(Some(ticket), TAKEN);
     let followed = match find(&app, &context, ticket).await {
         Ok(Some(followed)) => followed,
-        Ok(None) => return no_link(&app, &context, &frame).await,
+        Ok(None) => return no_link(&app, &context, brought, &frame).await,
         Err(failure) => return frame.broken(failure),
     };
     let (email, flow) = (followed.found.link.email.as_str(), way.sealed());
@@ -72,9 +76,10 @@ pub async fn send(
 ) -> Page {
     let PageForm { fields, frame } = form;
     let ticket = fields.find("ticket").unwrap_or_default();
+    let brought = Brought(Some(ticket), TAKEN);
     let followed = match find(&app, &context, ticket).await {
         Ok(Some(followed)) => followed,
-        Ok(None) => return no_link(&app, &context, &frame).await,
+        Ok(None) => return no_link(&app, &context, brought, &frame).await,
         Err(failure) => return frame.broken(failure),
     };
     let is_known = followed.is_known_in(&browser, &Asked(asked));
@@ -104,7 +109,7 @@ pub async fn send(
         Ok(Verified::Replaced) => {
             OutcomePage::new(frame, Done::PasswordSet, None).reply(StatusCode::OK)
         }
-        Ok(Verified::Gone) => no_link(&app, &context, &frame).await,
+        Ok(Verified::Gone) => no_link(&app, &context, brought, &frame).await,
         Ok(Verified::Wrong(complaint)) => complain(complaint, StatusCode::UNPROCESSABLE_ENTITY),
         Ok(Verified::Throttled(wait)) => {
             let many = Complaint::too_many_attempts(&frame, wait);

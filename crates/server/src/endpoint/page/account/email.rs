@@ -12,7 +12,7 @@ use crate::browser::Browser;
 use crate::context::Context;
 use crate::email_change::{self, Agreed, BACK, EmailChange, PAIR, Refusal};
 use crate::endpoint::page::account::{Here, owner, to_login};
-use crate::endpoint::page::{Ticketed, Visit, no_link};
+use crate::endpoint::page::{Brought, Ticketed, Visit, no_link};
 use crate::mailed_link::FollowedLink;
 use crate::page::account::AccountForm;
 use crate::page::confirm::{ConfirmPage, Question};
@@ -122,7 +122,7 @@ pub async fn ask_to_change(
             let (ticket, email) = (ticket.as_deref().unwrap_or_default(), &found.link.email);
             ConfirmPage::new(frame, Question::ChangeEmail { ticket, email }).reply(StatusCode::OK)
         }
-        Ok(None) => no_link(&app, &context, &frame).await,
+        Ok(None) => no_link(&app, &context, Brought(ticket.as_deref(), PAIR), &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -149,7 +149,7 @@ pub async fn agree(
             OutcomePage::new(frame, Done::EmailChanged { email: &email }, None)
                 .reply(StatusCode::OK)
         }
-        Ok(Agreed::Gone) => no_link(&app, &context, &frame).await,
+        Ok(Agreed::Gone) => no_link(&app, &context, Brought(ticket, PAIR), &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -167,7 +167,7 @@ pub async fn ask_to_undo(
             let question = Question::UndoEmailChange { ticket, email };
             ConfirmPage::new(frame, question).reply(StatusCode::OK)
         }
-        Ok(None) => no_link(&app, &context, &frame).await,
+        Ok(None) => no_link(&app, &context, Brought(ticket.as_deref(), BACK), &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
@@ -176,12 +176,13 @@ pub async fn ask_to_undo(
 /// the password is gone.
 pub async fn undo(State(app): State<App>, context: Context, form: PageForm) -> Page {
     let PageForm { fields, frame } = form;
-    match email_change::undo(&app, &context, fields.find("ticket"), frame.locale).await {
+    let ticket = fields.find("ticket");
+    match email_change::undo(&app, &context, ticket, frame.locale).await {
         Ok(Some(email)) => {
             let done = Done::EmailChangeUndone { email: &email };
             mailed(&app, frame, done).clear(Cookie::Session)
         }
-        Ok(None) => no_link(&app, &context, &frame).await,
+        Ok(None) => no_link(&app, &context, Brought(ticket, BACK), &frame).await,
         Err(failure) => frame.broken(failure),
     }
 }
