@@ -32,13 +32,13 @@ async fn link_to(app: &TestApp, to: &str) -> String {
     mail.links[0].clone()
 }
 
-async fn follow(visitor: &Visitor, link: &str) -> Answer {
+pub async fn follow(visitor: &Visitor, link: &str) -> Answer {
     let page = link.split('?').next().unwrap();
     visitor.send(page, &[("ticket", &ticket_of(link))]).await
 }
 
 /// Changes the address from both mailboxes; the link that takes it back.
-async fn change(visitor: &Visitor, from: &str, to: &str) -> String {
+pub async fn change(visitor: &Visitor, from: &str, to: &str) -> String {
     let app = &visitor.app;
     app.advance(1);
     ask(visitor, to).await.expect(200);

@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::cast::{PASSWORD, subject};
-use crate::harness::{Answer, MINJI, TestApp, claims, config};
+use crate::email_change::{change, follow};
+use crate::harness::{Answer, JUN, MINJI, TestApp, claims, config};
+use crate::mailed_links::{NEW, newest_link, recover, set_password};
+use crate::visitor::Visitor;
 
 const FEED: &str = "/api/v1/revocations";
 
@@ -162,6 +165,95 @@ each_backend! {
         app.call(Method::DELETE, me, &leaves, json!({"password": PASSWORD})).await;
         let news = reader.news(&app, 0).await;
         assert_eq!(news, named("user", &subject(&leaves)), "one's own account");
+    }
+
+    /// The same for what pages, mailed links, codes, administrators and limits end.
+    async fn what_pages_links_codes_and_limits_end_is_announced(database) {
+        let app = TestApp::start_with(&database).await;
+        app.app.ensure_rsa_key().await.unwrap();
+        let admin = app.admin().await;
+        let mut reader = Reader::start(&app).await;
+        let minji = Visitor::of_owner(&app, MINJI).await;
+
+        let code = minji.connect().await;
+        let tokens = minji.exchange(&code).await.tokens();
+        assert_eq!(reader.news(&app, 0).await, [], "what begins ends nothing");
+        minji.exchange(&code).await.expect(400);
+        let ended = named("grant", &claim(&tokens.access, "gid"));
+        assert_eq!(reader.news(&app, 0).await, ended, "a code used twice");
+
+        let tokens = minji.exchange(&minji.connect().await).await.tokens();
+        let fields = [("action", "remove"), ("client_id", "spa")];
+        minji.send("/account/applications", &fields).await.expect(303);
+        let ended = named("grant", &claim(&tokens.access, "gid"));
+        assert_eq!(reader.news(&app, 0).await, ended, "an application removed");
+
+        let phone = app.sign_in(MINJI).await.access;
+        let fields = [("action", "end"), ("session", &claim(&phone, "sid"))];
+        minji.send("/account/sessions", &fields).await.expect(303);
+        let ended = named("session", &claim(&phone, "sid"));
+        assert_eq!(reader.news(&app, 0).await, ended, "a session ended on the page");
+
+        let phone = app.sign_in(MINJI).await.access;
+        minji.send("/account/sessions", &[("action", "end-others")]).await.expect(303);
+        let ended = named("session", &claim(&phone, "sid"));
+        assert_eq!(reader.news(&app, 0).await, ended, "the others ended on the page");
+
+        let (phone, id) = (app.sign_in(MINJI).await.access, subject(&tokens.access));
+        let path = format!("/api/v1/admin/sessions/{id}.{}", claim(&phone, "sid"));
+        app.act_as(Method::DELETE, &path, &admin).await.expect(204);
+        let ended = named("session", &claim(&phone, "sid"));
+        assert_eq!(reader.news(&app, 0).await, ended, "a session ended by an administrator");
+
+        let phone = app.sign_in(MINJI).await.access;
+        let fields = [("current_password", MINJI.1), ("password", PASSWORD)];
+        minji.send("/account/password", &fields).await.expect(303);
+        let news = reader.news(&app, 0).await;
+        let ended = ("session".to_owned(), claim(&phone, "sid"));
+        assert!(news.contains(&ended), "a password changed on the page: {news:?}");
+
+        app.set("session_limit", "1").await;
+        app.advance(1);
+        let kept = minji.sessions().await.remove(0);
+        let phone = app.sign_in((MINJI.0, PASSWORD)).await.access;
+        assert_eq!(reader.news(&app, 0).await, named("session", &kept), "the limit");
+        app.set("session_limit", "100").await;
+
+        let minji = Visitor::of_owner(&app, (MINJI.0, PASSWORD)).await;
+        let kept = minji.sessions().await;
+        minji.send("/oauth2/logout", &[("action", "sign-out")]).await;
+        let news = reader.news(&app, 0).await;
+        assert!(news.len() == 1 && kept.contains(&news[0].1), "sign-out by the page: {news:?}");
+        assert_ne!(news[0].1, claim(&phone, "sid"));
+
+        let path = format!("/api/v1/admin/sessions?user={id}");
+        app.act_as(Method::DELETE, &path, &admin).await.expect(204);
+        assert_eq!(reader.news(&app, 0).await, named("user", &id), "all sessions of a person");
+
+        app.advance(1);
+        recover(&minji, MINJI.0).await.expect(200);
+        set_password(&minji, &newest_link(&app).await, "short").await.expect(422);
+        assert_eq!(reader.news(&app, 0).await, [], "what is refused ends nothing");
+        set_password(&minji, &newest_link(&app).await, NEW).await.expect(200);
+        assert_eq!(reader.news(&app, 0).await, named("user", &id), "a password reset by mail");
+    }
+
+    /// The same for the link that takes a change of address back, and for an account given up.
+    async fn an_undone_address_and_a_deletion_that_is_planned_are_announced(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut reader = Reader::start(&app).await;
+        let minji = Visitor::of_owner(&app, MINJI).await;
+        let id = subject(&app.sign_in(MINJI).await.access);
+        let back = change(&minji, MINJI.0, "minji@other.example").await;
+        reader.news(&app, 0).await;
+        follow(&minji, &back).await.expect(200);
+        assert_eq!(reader.news(&app, 0).await, named("user", &id), "a change taken back");
+
+        let jun = Visitor::of_owner(&app, JUN).await;
+        let id = subject(&app.sign_in(JUN).await.access);
+        let fields = [("action", "delete"), ("current_password", JUN.1)];
+        jun.send("/account/delete", &fields).await.expect(200);
+        assert_eq!(reader.news(&app, 0).await, named("user", &id), "an account given up");
     }
 
     /// A node hears of what another one did, and whoever waits at it within a second.
