@@ -73,14 +73,7 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
         // What is signed by now has to be there when another one is the primary.
         let signed = witness.until(&server, |_, _| true).await;
         report.violations.extend(signed.err().map(|it| format!("before kill {kill}: {it}")));
-        let killed = tokio::task::block_in_place(|| {
-            primary.kill().unwrap();
-            let killed = Instant::now();
-            standby.promote().unwrap();
-            // It has no standby yet that it could wait for.
-            standby.wait_for_standby(false).unwrap();
-            killed
-        });
+        let killed = tokio::task::block_in_place(|| replace(&primary, &standby));
         people = Vec::new();
         for task in tasks {
             people.push(task.await.unwrap());
@@ -134,6 +127,16 @@ async fn enter(url: &str, seed: u64) -> (Production, Caller, Vec<Person>) {
         person.come_in(&caller).await;
     }
     (server, caller, people)
+}
+
+/// Kills the one and promotes the other; when that began.
+fn replace(primary: &Cluster, standby: &Cluster) -> Instant {
+    primary.kill().unwrap();
+    let killed = Instant::now();
+    standby.promote().unwrap();
+    // It has no standby yet that it could wait for.
+    standby.wait_for_standby(false).unwrap();
+    killed
 }
 
 fn standby_of(primary: &Cluster, port: u16, kind: Standby) -> Cluster {

@@ -31,7 +31,8 @@ impl Postbox {
     /// What makes a server send its mails here.
     pub fn configuration(&self) -> String {
         format!(
-            "mail.smtp_url = \"smtp://localhost:{}?tls=none\"\nmail.from = \"no-reply@example.kr\"\n",
+            "mail.smtp_url = \"smtp://localhost:{}?tls=none\"\n\
+             mail.from = \"no-reply@example.kr\"\n",
             self.port
         )
     }
@@ -75,7 +76,10 @@ fn take(stream: TcpStream, mails: &Mutex<Vec<String>>) {
                 mails.lock().unwrap().push(text);
                 say("250 taken")
             }
-            "QUIT" => say("221 bye") && false,
+            "QUIT" => {
+                say("221 bye");
+                false
+            }
             _ => say("250 ok"),
         };
         if !is_heard {

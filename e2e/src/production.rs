@@ -125,15 +125,23 @@ impl Production {
     /// Starts it, and waits until it takes connections.
     pub fn start(&mut self) {
         let mut serve = Command::new(&self.program);
-        serve.arg("serve").arg("--config").arg(self.config());
-        serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Where the programs are is said to this one, not to the server.
+        serve.env_remove("MUNJIGI_BIN_DIR").arg("serve").arg("--config").arg(self.config());
+        serve.stdin(Stdio::null()).stdout(Stdio::null());
+        serve.stderr(std::fs::File::create(self.log()).unwrap());
         self.child = Some(serve.spawn().unwrap());
         let address = self.base.trim_start_matches("http://").to_owned();
         let until = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(&address).is_err() {
-            assert!(Instant::now() < until, "the server does not get ready");
+            let said = || std::fs::read_to_string(self.log()).unwrap_or_default();
+            assert!(Instant::now() < until, "the server does not get ready: {}", said());
             std::thread::sleep(Duration::from_millis(3));
         }
+    }
+
+    /// What it said since it was started.
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
     }
 
     /// How much memory it holds, in KiB.
