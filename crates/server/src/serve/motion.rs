@@ -31,8 +31,8 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// 30 s and 60 s.
-    pub(super) const USUAL: Self = Self { every: Duration::from_secs(5), untaken: 6, quiet: 12 };
+    /// An answer is to be taken as fast as a body is to come, 15 s; and 60 s.
+    pub(super) const USUAL: Self = Self { every: Duration::from_secs(5), untaken: 3, quiet: 12 };
 
     /// With a connection that was told to end: 10 s.
     pub(super) const fn at_the_end(self) -> Self {
