@@ -20,7 +20,7 @@ use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{Audit, Committed};
 
 use crate::app::App;
-use crate::attempts::{record, seconds_until};
+use crate::attempts::{Ledger, record, seconds_until};
 use crate::config::Mode;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -81,6 +81,24 @@ impl Limit {
     }
 }
 
+/// Whose passwords were guessed at from an address: a bit for each account, so that it is at least
+/// so many. One account is somebody's slips, or a guesser's aim; many are a list of other people's
+/// passwords that is tried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Victims(u128);
+
+impl Victims {
+    fn and(self, whose: Option<&Ledger>) -> Self {
+        // A keyed hash: nobody can aim at a bit.
+        let bit = whose.and_then(|ledger| ledger.first()).map_or(0, |byte| 1 << (byte & 0x7f));
+        Self(self.0 | bit)
+    }
+
+    const fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+}
+
 /// How much of the net counts together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Reach {
@@ -102,6 +120,7 @@ struct Entry {
     out: Attempts,
     /// When everything is back, and the entry says nothing any more.
     back_at: Timestamp,
+    victims: Victims,
     /// Whether the audit trail knows of this time.
     is_told: bool,
 }
@@ -112,7 +131,7 @@ enum Took {
     /// It is counted.
     Counted,
     /// It is counted, and was the last one: the first time since everything was there.
-    Emptied,
+    Emptied(Victims),
     /// Nothing is left until then.
     Wait(Timestamp),
 }
@@ -199,15 +218,36 @@ pub fn look(app: &App, context: &Context, limit: Limit) -> Result<(), Denied> {
 /// # Errors
 /// `Throttled` when nothing is left: then nothing may be written.
 pub async fn count(app: &App, context: &Context, limit: Limit) -> Result<(), Denied> {
+    charge(app, context, (limit, None)).await
+}
+
+/// The same of a wrong password, for an account that has this place in the ledger of guesses.
+///
+/// # Errors
+/// As there.
+pub async fn count_guess(app: &App, context: &Context, at: &Ledger) -> Result<(), Denied> {
+    charge(app, context, (Limit::Password, Some(at))).await
+}
+
+async fn charge(
+    app: &App,
+    context: &Context,
+    (limit, whose): (Limit, Option<&Ledger>),
+) -> Result<(), Denied> {
     let now = app.clock.now();
     for (key, budget) in counted(app, context, limit) {
-        match app.addresses.take(key, &budget, now) {
+        match app.addresses.take((key, whose), &budget, now) {
             Took::Counted => {}
             Took::Wait(until) => return Err(throttled(limit, &budget, until, now)),
-            Took::Emptied => {
+            Took::Emptied(victims) => {
                 let event = context.event(Kind::AddressThrottled, Actor::Anonymous)?;
                 let event = event.refused("too many requests of this address were refused");
-                record(app, event.with("limit", limit.as_str())).await?;
+                let mut event = event.with("limit", limit.as_str());
+                if limit == Limit::Password {
+                    app.metrics.guessed(victims.count());
+                    event = event.with("accounts", victims.count());
+                }
+                record(app, event).await?;
             }
         }
     }
@@ -255,7 +295,7 @@ impl Addresses {
         }
     }
 
-    fn take(&self, key: Key, budget: &Budget, now: Timestamp) -> Took {
+    fn take(&self, (key, whose): (Key, Option<&Ledger>), budget: &Budget, now: Timestamp) -> Took {
         let Some(mut shard) = self.shard(&key) else { return Took::Counted };
         let known = shard.get(&key).copied().filter(|entry| now < entry.back_at);
         let before = known.map_or(Attempts::CLEAR, |entry| entry.out);
@@ -263,6 +303,7 @@ impl Addresses {
             Taken::Counted(out) => out,
             Taken::Wait { until } => return Took::Wait(until),
         };
+        let victims = known.map_or_else(Victims::default, |entry| entry.victims).and(whose);
         let was_told = known.is_some_and(|entry| entry.is_told);
         let is_empty = match budget.take(&out, now) {
             Taken::Counted(_) => false,
@@ -275,8 +316,8 @@ impl Addresses {
             make_room(&mut shard, now);
         }
         let (back_at, is_told) = (budget.expires_at(&out), was_told || is_empty);
-        shard.insert(key, Entry { out, back_at, is_told });
-        if is_empty && !was_told { Took::Emptied } else { Took::Counted }
+        shard.insert(key, Entry { out, back_at, victims, is_told });
+        if is_empty && !was_told { Took::Emptied(victims) } else { Took::Counted }
     }
 }
 
@@ -314,7 +355,7 @@ mod tests {
     }
 
     fn exhaust(addresses: &Addresses, key: Key, now: Timestamp) -> Vec<Took> {
-        (0..60).map(|_| addresses.take(key, &budget(), now)).collect()
+        (0..60).map(|_| addresses.take((key, None), &budget(), now)).collect()
     }
 
     #[test]
@@ -322,22 +363,36 @@ mod tests {
         let addresses = Addresses::default();
         let took = exhaust(&addresses, key(1), NOW);
         assert!(took[..59].iter().all(|it| *it == Took::Counted));
-        assert_eq!(took[59], Took::Emptied);
-        assert_eq!(addresses.take(key(1), &budget(), NOW), Took::Wait(later(2)));
+        assert_eq!(took[59], Took::Emptied(Victims::default()));
+        assert_eq!(addresses.take((key(1), None), &budget(), NOW), Took::Wait(later(2)));
         assert_eq!(addresses.until(&key(1), &budget(), NOW), Some(later(2)));
         assert_eq!(addresses.until(&key(2), &budget(), NOW), None, "nobody else's");
-        assert_eq!(addresses.take(key(1), &budget(), later(2)), Took::Counted);
-        assert_eq!(addresses.take(key(1), &budget(), later(2)), Took::Wait(later(4)));
+        assert_eq!(addresses.take((key(1), None), &budget(), later(2)), Took::Counted);
+        assert_eq!(addresses.take((key(1), None), &budget(), later(2)), Took::Wait(later(4)));
     }
 
     #[test]
     fn an_address_is_told_of_again_only_after_everything_was_back() {
         let addresses = Addresses::default();
         exhaust(&addresses, key(1), NOW);
-        let tries = (1..=100).map(|time| addresses.take(key(1), &budget(), later(time * 2)));
+        let tries =
+            (1..=100).map(|time| addresses.take((key(1), None), &budget(), later(time * 2)));
         assert!(tries.collect::<Vec<_>>().iter().all(|it| *it == Took::Counted));
         let again = exhaust(&addresses, key(1), later(200 + 120));
-        assert_eq!(again[59], Took::Emptied);
+        assert_eq!(again[59], Took::Emptied(Victims::default()));
+    }
+
+    #[test]
+    fn the_accounts_that_were_guessed_at_are_counted_once_each_until_everything_is_back() {
+        let addresses = Addresses::default();
+        let guess =
+            |account: u8, now| addresses.take((key(1), Some(&[account; 32])), &budget(), now);
+        let took: Vec<_> = (0..60).map(|number| guess(number % 7, NOW)).collect();
+        let Took::Emptied(victims) = took[59] else { panic!("{took:?}") };
+        assert_eq!(victims.count(), 7);
+        let took: Vec<_> = (0..60).map(|_| guess(1, later(120))).collect();
+        let Took::Emptied(victims) = took[59] else { panic!("{took:?}") };
+        assert_eq!(victims.count(), 1, "those of the time before are forgotten");
     }
 
     #[test]
@@ -345,7 +400,7 @@ mod tests {
         let addresses = Addresses::default();
         exhaust(&addresses, key(1), NOW);
         let other = Key { limit: Limit::Password, ..key(1) };
-        assert_eq!(addresses.take(other, &budget(), NOW), Took::Counted);
+        assert_eq!(addresses.take((other, None), &budget(), NOW), Took::Counted);
     }
 
     #[test]
@@ -354,7 +409,7 @@ mod tests {
         exhaust(&addresses, key(0), NOW);
         let flood = 3 * u32::try_from(SHARDS * PER_SHARD).unwrap();
         for number in 1..flood {
-            addresses.take(key(number), &budget(), NOW);
+            addresses.take((key(number), None), &budget(), NOW);
         }
         let known = |shard: &Mutex<HashMap<Key, Entry>>| shard.lock().unwrap().len();
         let known: Vec<_> = addresses.shards.iter().map(known).collect();

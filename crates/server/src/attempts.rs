@@ -17,7 +17,7 @@ use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::passwords::{self, SignIn};
 use munjigi_store::{Audit, Committed, ReadTx, StoreError, Tx, throttles, users};
 
-use crate::addresses::{self, Denied, Limit};
+use crate::addresses::{self, Denied};
 use crate::app::App;
 use crate::clock;
 use crate::context::Context;
@@ -131,7 +131,7 @@ async fn count_patiently(
                 Some(subject) => refused.subject(subject),
                 None => refused,
             };
-            addresses::count(app, context, Limit::Password).await?;
+            addresses::count_guess(app, context, &ledger).await?;
             record(app, named).await?;
             return Ok(Counted::Throttled { until, ledger, subject });
         }

@@ -6,7 +6,7 @@ use munjigi_core::account::user::User;
 use munjigi_core::account::{Password, StoredHash};
 use munjigi_core::audit::{Actor, Kind};
 
-use crate::addresses::{self, Limit};
+use crate::addresses;
 use crate::app::App;
 use crate::attempts::{Counted, Ledger, count_account, give_back, record, wait_of_account};
 use crate::context::Context;
@@ -42,7 +42,7 @@ pub async fn prove(
     match is_right(app, guess, hash.as_deref()).await {
         Ok(true) => Ok(Some(Proof { hash, ledger })),
         Ok(false) => {
-            addresses::count(app, context, Limit::Password).await?;
+            addresses::count_guess(app, context, &ledger).await?;
             record(app, refused.refused(wrong)).await?;
             Ok(None)
         }

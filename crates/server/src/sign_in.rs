@@ -311,7 +311,7 @@ pub(crate) async fn prove(
         }
         Ok(None) => {
             app.metrics.signed_in(SignInOutcome::Refused);
-            addresses::count(app, context, Limit::Password).await?;
+            addresses::count_guess(app, context, &ledger).await?;
             record(app, refusal(context, client, subject.as_ref(), "wrong credentials")?).await?;
             Err(SignInError::Refused)
         }

@@ -41,6 +41,9 @@ impl SignInOutcome {
     }
 }
 
+/// From how many accounts on somebody tries out what other people's passwords are said to be.
+const MANY_ACCOUNTS: u32 = 8;
+
 /// What is counted while the server runs.
 #[derive(Debug)]
 pub struct Metrics {
@@ -51,6 +54,7 @@ pub struct Metrics {
     pub(crate) anchors: anchored::Places,
     tokens: Tally<5>,
     sign_ins: Tally<4>,
+    guessers: Tally<2>,
     deliveries: Tally<3>,
 }
 
@@ -68,6 +72,7 @@ impl Default for Metrics {
                 "device_code",
             ]),
             sign_ins: Tally::new(SignInOutcome::ALL),
+            guessers: Tally::new(["few", "many"]),
             deliveries: Tally::new(["sent", "postponed", "given_up"]),
         }
     }
@@ -93,6 +98,11 @@ impl Metrics {
     /// Somebody's password was looked at, or was not.
     pub(crate) fn signed_in(&self, outcome: SignInOutcome) {
         self.sign_ins.add(outcome.as_str());
+    }
+
+    /// An address was put off for passwords that were wrong, at so many accounts at least.
+    pub(crate) fn guessed(&self, accounts: u32) {
+        self.guessers.add(if accounts < MANY_ACCOUNTS { "few" } else { "many" });
     }
 
     /// The outbox sent something, or did not.

@@ -82,6 +82,9 @@ fn write_oauth(app: &App, text: &mut Text) {
     }
     let about = ("Passwords that were presented, by what came of it.", "outcome");
     write_tally(text, "munjigi_sign_ins_total", about, &metrics.sign_ins);
+    let help =
+        "Addresses that were put off for wrong passwords, by how many accounts they were at.";
+    write_tally(text, "munjigi_guessing_addresses_total", (help, "accounts"), &metrics.guessers);
 }
 
 fn write_hashing(app: &App, text: &mut Text) {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cast::subject;
 use crate::harness::{BEGINNING, JUN, MINJI, TestApp};
+use crate::metrics::{metrics, sample};
 
 /// The events of a kind, newest first.
 async fn events(app: &TestApp, kind: Kind) -> Vec<StoredEvent> {
@@ -301,5 +302,33 @@ async fn the_trail_is_searched_by_each_of_its_words() {
         "kind=signed_in&kind=signed_out",
     ] {
         app.read_as(&format!("{AUDIT}?{bad}"), &admin).await.expect(400);
+    }
+}
+
+/// Wrong passwords at a few accounts, and at many from a list: the address is put off for both, and
+/// the trail and the metrics tell which it was.
+#[tokio::test]
+async fn guesses_at_a_few_accounts_are_told_from_a_list_that_is_tried_out() {
+    let app = TestApp::start().await;
+    // Twice as many may come at once, and five at an account.
+    app.set("address_budget", "10").await;
+    for (address, accounts) in [("203.0.113.7", 4), ("203.0.113.8", 20)] {
+        app.advance(1);
+        let asking = app.at(address);
+        for number in 0..20 {
+            let email = format!("nobody{}@{address}.example", number % accounts);
+            let body = json!({"email": email, "password": "a-guess"});
+            asking.post("/api/v1/users/signin", body).await.expect(401);
+        }
+        let event = last(&app, Kind::AddressThrottled).await;
+        assert_eq!(event.detail["limit"], "password");
+        // Two accounts may count as one, never one as two.
+        let told = event.detail["accounts"].as_u64().unwrap();
+        assert!((accounts / 2..=accounts).contains(&told), "{told} of {accounts}");
+    }
+    let text = metrics(&app).await;
+    for how_many in ["few", "many"] {
+        let name = format!("munjigi_guessing_addresses_total{{accounts=\"{how_many}\"}}");
+        assert_eq!(sample(&text, &name), Some(1.0), "{name}");
     }
 }
