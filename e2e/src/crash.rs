@@ -111,8 +111,8 @@ impl Campaign {
                 report.checked += person.take_checked();
             }
             if cycle >= next_look {
-                // It goes over all of the trail, which grows: every time a tenth later.
-                next_look = cycle + (cycle / 10).max(10);
+                // It goes over all of the trail, which grows: every time half as late again.
+                next_look = cycle + (cycle / 2).max(5);
                 let wrong = looked(&mut witness, &server);
                 report.violations.extend(wrong.map(|it| format!("cycle {cycle}: {it}")));
             }

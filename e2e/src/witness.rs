@@ -97,8 +97,13 @@ impl Witness {
         }
     }
 
-    /// Looks until every event is signed.
+    /// Looks once every event is signed.
     pub async fn until_all_signed(&mut self, node: &Production) -> Result<u64, String> {
+        let until = Instant::now() + PATIENCE;
+        // Asking how many are not costs little; a look goes over all of them.
+        while node.tell(&["audit", "checkpoint"]).1["waiting"] != 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         self.until(node, |_, waiting| waiting == 0).await
     }
 

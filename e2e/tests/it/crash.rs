@@ -37,18 +37,20 @@ async fn what_was_acknowledged_survives_a_hundred_kills_on_postgresql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_forgets_what_it_acknowledged_is_noticed() {
     let report = on_sqlite(10, Some(Sabotage::LoseWrites)).await;
-    assert!(!report.violations.is_empty(), "{report:?}");
+    let is_lost = |it: &String| it.contains("a grant that was acknowledged is gone");
+    assert!(report.violations.iter().any(is_lost), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trail_that_lacks_events_is_noticed() {
     let report = on_sqlite(3, Some(Sabotage::LoseEvents)).await;
-    assert!(!report.violations.is_empty(), "{report:?}");
+    let is_missing = |it: &String| it.starts_with("no event tells");
+    assert!(report.violations.iter().any(is_missing), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_changed_between_two_lives_is_noticed() {
-    let report = on_sqlite(11, Some(Sabotage::ChangeEvent)).await;
+    let report = on_sqlite(6, Some(Sabotage::ChangeEvent)).await;
     let found = &report.violations;
     assert!(found.len() == 1 && found[0].contains("tampered"), "{report:?}");
 }
@@ -56,7 +58,7 @@ async fn an_event_that_is_changed_between_two_lives_is_noticed() {
 /// The tree holds in itself, and its signature is right: only what was kept outside shows it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trail_that_is_begun_anew_between_two_lives_is_noticed() {
-    let report = on_sqlite(11, Some(Sabotage::BeginTrailAnew)).await;
+    let report = on_sqlite(6, Some(Sabotage::BeginTrailAnew)).await;
     let found = &report.violations;
     assert!(found.len() == 1 && found[0].contains("forked"), "{report:?}");
 }
