@@ -23,7 +23,6 @@ use crate::addresses::Trail;
 use crate::app::App;
 use crate::context::Context;
 use crate::endpoint::oauth::token::Asked;
-use crate::failure::Failure;
 use crate::id_token::IdToken;
 use crate::issue::{self, TokenResponse, UserToken};
 use crate::mail::{About, Link};
@@ -36,8 +35,6 @@ use crate::{mailed_link, outbox};
 #[derive(Clone)]
 enum Refreshed {
     With(Box<Renewed>),
-    /// A copy exists, and nothing is written yet: this is whom the mail about it goes to.
-    Theft(Box<User>),
     Stolen(Revocation),
     Refuse(OAuthRefusal),
 }
@@ -55,6 +52,8 @@ struct Renewed {
 /// What the transaction needs besides the rows.
 #[derive(Clone)]
 struct Rotation {
+    /// Seals the mail about a theft.
+    app: App,
     snapshot: Arc<Snapshot>,
     asked_scope: Option<Scope>,
     asked_resources: Vec<Audience>,
@@ -63,20 +62,10 @@ struct Rotation {
     client: Client,
     lifetimes: Lifetimes,
     theft: Event,
-    notice: Notice,
     refused: Event,
     trail: Trail,
     ended: Revocation,
     now: Timestamp,
-}
-
-/// The mail that tells the owner of a theft (RT-01 of the attack kit, ASVS 6.3.7).
-#[derive(Clone)]
-enum Notice {
-    /// Nobody knows yet that there is one, nor whose grant it is.
-    Unwritten,
-    /// Sealed, if there is a mail server.
-    Written(Option<Parcel>),
 }
 
 /// Answers a refresh. The client has proved who it is.
@@ -97,6 +86,7 @@ pub async fn refresh(
     let refused = refused.subject(presented.user_id).client(client.id.clone());
     let theft = theft.subject(presented.user_id).client(client.id.clone());
     let rotation = Rotation {
+        app: app.clone(),
         snapshot: Arc::clone(&snapshot),
         asked_scope: parse_scope(asked.scope.as_deref())?,
         asked_resources: asked
@@ -106,7 +96,6 @@ pub async fn refresh(
             .collect(),
         refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
-        notice: Notice::Unwritten,
         trail,
         ended: Revocation::now(
             revocation::Kind::Grant,
@@ -120,7 +109,17 @@ pub async fn refresh(
         jkt: jkt.clone(),
         now,
     };
-    let Renewed { grant, user, amr, scope, target } = present(app, rotation).await?;
+    let outcome = app.store.write(move |tx| rotate(tx, &rotation)).await?;
+
+    let Renewed { grant, user, amr, scope, target } = match outcome {
+        Refreshed::With(renewed) => *renewed,
+        Refreshed::Stolen(revocation) => {
+            app.take_over(&revocation);
+            outbox::wake(app);
+            return Err(invalid_grant("refresh token was used before").into());
+        }
+        Refreshed::Refuse(refusal) => return Err(refusal.into()),
+    };
     let scope = issue::granted_scope(&snapshot, &user, &scope);
     let token = UserToken { target: &target, scope: &scope, now, not_before, jkt: jkt.as_deref() };
     let response = issue::response(app, &snapshot, &user, &grant, token)?;
@@ -139,44 +138,6 @@ pub async fn refresh(
     };
     let id_token = id_token.due(app, &snapshot)?;
     Ok(TokenResponse { id_token, ..response })
-}
-
-/// Presents the token. The mail about a theft is written in the transaction that ends the grant,
-/// and sealed before it: the first look tells whom it goes to, the second one decides.
-async fn present(app: &App, rotation: Rotation) -> Result<Renewed, OAuthError> {
-    let rotation = Arc::new(rotation);
-    let first = Arc::clone(&rotation);
-    let mut outcome = app.store.write(move |tx| rotate(tx, &first)).await?;
-    if let Refreshed::Theft(user) = &outcome {
-        let notice = Notice::Written(letter(app, user, &rotation));
-        let told = Rotation { notice, ..Arc::unwrap_or_clone(rotation) };
-        outcome = app.store.write(move |tx| rotate(tx, &told)).await?;
-        outbox::wake(app);
-    }
-    match outcome {
-        Refreshed::With(renewed) => Ok(*renewed),
-        Refreshed::Refuse(refusal) => Err(refusal.into()),
-        Refreshed::Stolen(revocation) => {
-            app.take_over(&revocation);
-            Err(invalid_grant("refresh token was used before").into())
-        }
-        // Not after a notice was written.
-        Refreshed::Theft(_) => Err(Failure::Damaged("a theft").into()),
-    }
-}
-
-/// What the owner is told. A mail that cannot be written keeps no thief in.
-fn letter(app: &App, user: &User, rotation: &Rotation) -> Option<Parcel> {
-    let about = About::RefreshReused {
-        client_name: rotation.client.name.clone(),
-        at_millis: rotation.now.as_millis(),
-        account: Link::to(&app.config, "/account/applications", &[]),
-    };
-    let written = mailed_link::letter(app, user, Locale::English, about);
-    written.unwrap_or_else(|error| {
-        tracing::error!(%error, "the owner of a stolen refresh token cannot be told");
-        None
-    })
 }
 
 const fn invalid_grant(why: &'static str) -> OAuthRefusal {
@@ -205,7 +166,7 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
         // The key is another one, or more is asked for than was granted, or than there is by now:
         // nothing is spent by it, but a theft stays a theft.
         Err(refusal) if meaning != Presented::Stolen => return refuse(refusal),
-        Err(_) => return steal(tx, rotation, user),
+        Err(_) => return steal(tx, rotation, &user),
     };
 
     match meaning {
@@ -217,7 +178,7 @@ fn rotate(tx: &mut Tx<'_>, rotation: &Rotation) -> Result<Committed<Refreshed>, 
         }
         // A lost reply or a second tab: the same successor again.
         Presented::ReplayOfLast => Ok(Committed::nothing(Refreshed::With(Box::new(renewed)))),
-        Presented::Stolen => steal(tx, rotation, renewed.user),
+        Presented::Stolen => steal(tx, rotation, &renewed.user),
         Presented::Refuse(reason) => refuse(invalid_grant(reason)),
     }
 }
@@ -230,21 +191,36 @@ fn bound(grant: Grant, rotation: &Rotation) -> Grant {
     Grant { dpop_jkt, ..grant }
 }
 
-/// A copy exists: the grant dies, everywhere, its owner is told, and the trail says so.
+/// A copy exists: the grant dies, everywhere, its owner is told, and the trail says so. All of it
+/// in the transaction that sees it, since whoever presents the copy may hang up.
 fn steal(
     tx: &mut Tx<'_>,
     rotation: &Rotation,
-    owner: User,
+    owner: &User,
 ) -> Result<Committed<Refreshed>, StoreError> {
     let Rotation { presented, ended, theft, now, .. } = rotation;
-    let Notice::Written(parcel) = &rotation.notice else {
-        return Ok(Committed::nothing(Refreshed::Theft(Box::new(owner))));
-    };
-    parcel.iter().try_for_each(|parcel| sending::insert(tx, parcel))?;
+    if let Some(parcel) = notice(rotation, owner) {
+        sending::insert(tx, &parcel)?;
+    }
     grants::revoke(tx, &presented.user_id, &presented.grant_id, *now)?;
     let seq = revocations::announce(tx, ended)?;
     let stolen = Refreshed::Stolen(Revocation { seq, ..ended.clone() });
     Ok(Committed::new(stolen, Audit::Record(Box::new(theft.clone()))))
+}
+
+/// What the owner is told (RT-01 of the attack kit, ASVS 6.3.7). A mail that cannot be written
+/// keeps no thief in.
+fn notice(rotation: &Rotation, owner: &User) -> Option<Parcel> {
+    let app = &rotation.app;
+    let about = About::RefreshReused {
+        client_name: rotation.client.name.clone(),
+        at_millis: rotation.now.as_millis(),
+        account: Link::to(&app.config, "/account/applications", &[]),
+    };
+    mailed_link::letter(app, owner, Locale::English, about).unwrap_or_else(|error| {
+        tracing::error!(%error, "the owner of a stolen refresh token cannot be told");
+        None
+    })
 }
 
 fn parse_scope(asked: Option<&str>) -> Result<Option<Scope>, OAuthRefusal> {
