@@ -50,6 +50,21 @@ const STATE: &[(&str, &str)] = &[
     ("registration_token", "SELECT * FROM registration_token ORDER BY hash"),
 ];
 
+/// The rest of what must not be left half done: columns that are left out above, queues, counters.
+const BESIDE: &[(&str, &str)] = &[
+    (
+        "rotation",
+        "SELECT user_id, id, generation, nonce, rotated_at, idle_expires_at FROM grant_
+         ORDER BY user_id, id",
+    ),
+    ("kept session", "SELECT user_id, id, kept_at FROM session ORDER BY user_id, id"),
+    ("sealed key", "SELECT kid, sealed, withdrawn_at FROM key ORDER BY kid"),
+    ("counter", "SELECT name, value FROM counter ORDER BY name"),
+    ("epoch", "SELECT * FROM epoch ORDER BY number"),
+    ("outbox", "SELECT id, kind, created_at FROM outbox ORDER BY id"),
+    ("pushed_request", "SELECT * FROM pushed_request ORDER BY hash"),
+];
+
 /// Counters, queues, what was seen or guessed, and the trail itself.
 #[cfg(test)]
 const BOOKS: &[&str] = &[
@@ -71,6 +86,7 @@ const BOOKS: &[&str] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     tables: BTreeMap<&'static str, Vec<Row>>,
+    beside: BTreeMap<&'static str, Vec<Row>>,
     events: BTreeMap<EventId, (String, String)>,
 }
 
@@ -79,6 +95,24 @@ impl Held {
     pub fn changed_since(&self, before: &Self) -> Vec<&'static str> {
         let is_other = |table: &&'static str| self.tables.get(*table) != before.tables.get(*table);
         self.tables.keys().copied().filter(is_other).collect()
+    }
+
+    /// How many rows went and how many came since, by table, counters and queues among them. A row
+    /// that says something else went and came.
+    pub fn rows_since(&self, before: &Self) -> BTreeMap<&'static str, (usize, usize)> {
+        let mut moved = BTreeMap::new();
+        let all = self.tables.iter().chain(&self.beside);
+        for (table, rows) in all {
+            let then = before.tables.get(table).or_else(|| before.beside.get(table));
+            let then = then.map_or(&[][..], Vec::as_slice);
+            let missing =
+                |of: &[Row], from: &[Row]| of.iter().filter(|it| !from.contains(it)).count();
+            let counts = (missing(then, rows), missing(rows, then));
+            if counts != (0, 0) {
+                moved.insert(*table, counts);
+            }
+        }
+        moved
     }
 
     /// The events that were written since: kind and outcome of each, in alphabetical order.
@@ -99,6 +133,9 @@ fn look(tx: &mut ReadTx<'_>) -> Result<Held> {
     let mut held = Held::default();
     for (table, statement) in STATE {
         held.tables.insert(table, tx.rows(statement, Vec::new())?);
+    }
+    for (name, statement) in BESIDE {
+        held.beside.insert(name, tx.rows(statement, Vec::new())?);
     }
     for mut row in tx.rows("SELECT id, kind, outcome FROM audit", Vec::new())? {
         held.events.insert(row.take(0)?, (row.take(1)?, row.take(2)?));
