@@ -198,9 +198,9 @@ async fn tailed(operator: &Operator, tail: &Tail, output: Output) -> Result<(), 
     if !tail.follow {
         return print::list(output, COLUMNS, items, None);
     }
-    items.iter().try_for_each(print::json_line)?;
+    let mut is_read = print::json_lines(&items)?;
     let mut ticks = tokio::time::interval(EVERY);
-    loop {
+    while is_read {
         ticks.tick().await;
         // Those that were committed late have smaller ids: all of the newest are compared.
         let page = Page::first(MAX_LIMIT);
@@ -210,11 +210,12 @@ async fn tailed(operator: &Operator, tail: &Tail, output: Output) -> Result<(), 
             earliest.is_none_or(|earliest| event.id > earliest) && !seen.contains(&event.id)
         };
         let fresh: Vec<Value> = newest.iter().rev().filter(is_new).map(show_event).collect();
-        fresh.iter().try_for_each(print::json_line)?;
+        is_read = print::json_lines(&fresh)?;
         if !newest.is_empty() {
             seen = newest.iter().map(|event| event.id).collect();
         }
     }
+    Ok(())
 }
 
 async fn searched(operator: &Operator, search: Search, output: Output) -> Result<(), Stop> {

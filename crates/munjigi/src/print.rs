@@ -17,13 +17,28 @@ pub enum Output {
 
 /// Writes text to standard output. A reader who has seen enough is no failure.
 pub fn text(text: &str) -> Result<(), Stop> {
+    written(text).map(drop)
+}
+
+/// Whether somebody still reads.
+fn written(text: &str) -> Result<bool, Stop> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Stop::file("standard output", &error))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Stop::file("standard output", &error)),
     }
+}
+
+/// Writes some of a series that has no end of its own, a line each; false when nobody reads it any
+/// more.
+pub fn json_lines(values: &[Value]) -> Result<bool, Stop> {
+    for value in values {
+        if !written(&format!("{value}\n"))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Writes one JSON value on one line.

@@ -1,5 +1,11 @@
 //! `munjigi audit`.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::sandbox::{Done, Sandbox, Server};
@@ -96,6 +102,97 @@ fn a_trail_is_exported_proved_verified_and_erased() {
     let refused = audit(&sandbox, &["verify", "--vkey", &other.to_string()]);
     refused.fails(6, "no signature of the trusted key");
     drop(server);
+}
+
+/// A running `munjigi audit tail --follow`.
+struct Tail {
+    child: Child,
+    lines: Receiver<Value>,
+}
+
+impl Tail {
+    /// One that tells this many events of before.
+    fn start(sandbox: &Sandbox, lines: &str) -> Self {
+        let args = ["audit", "--database", "sqlite:munjigi.db", "tail", "--follow", "--lines"];
+        let mut child = sandbox.command(&[&args[..], &[lines]].concat()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (said, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                // Whoever listens no longer has seen enough: the pipe is closed then.
+                if said.send(serde_json::from_str(&line).unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    fn next(&self) -> Value {
+        self.lines.recv_timeout(Duration::from_secs(30)).expect("another event")
+    }
+
+    /// Waits for its end, which comes by itself.
+    fn end(mut self) -> ExitStatus {
+        let Self { child, lines } = &mut self;
+        *lines = channel().1;
+        for _ in 0..600 {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("it does not end");
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        // It may have ended already, and then there is nothing to end.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// While a server writes, another process is told of each event once, in the order of `search`, and
+/// goes on until it is interrupted or nobody reads what it says.
+#[test]
+fn who_follows_the_trail_is_told_of_each_event_once_until_they_have_seen_enough() {
+    let sandbox = Sandbox::new();
+    let server = signing(&sandbox);
+    let before = audit(&sandbox, &["tail", "--lines", "2", "--output", "json"]);
+    let mut tail = Tail::start(&sandbox, "2");
+    let mut told: Vec<Value> = (0..2).map(|_| tail.next()).collect();
+    assert_eq!(told, events(&before), "it begins with the newest of before");
+    assert!(tail.lines.try_recv().is_err(), "nothing happened");
+
+    for number in 0..12 {
+        let password = if number % 4 == 0 { "demo-minji" } else { "wrong password" };
+        assert_eq!(server.sign_in("minji", password).0, if number % 4 == 0 { 200 } else { 401 });
+    }
+    told.extend((0..12).map(|_| tail.next()));
+    assert_eq!(server.sign_in("jun", "demo-jun").0, 200);
+    told.push(tail.next());
+    let mut all = events(&audit(&sandbox, &["search", "--limit", "15", "--output", "json"]));
+    all.reverse();
+    assert_eq!(told, all, "each once, in order, none left out");
+    let refused = told.iter().filter(|event| event["kind"] == "sign_in_refused").count();
+    assert!(refused >= 9, "{told:?}");
+
+    // Interrupted, it is gone at once.
+    let id = tail.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(tail.child.wait().unwrap().signal(), Some(2));
+
+    // Nobody reads any more: the next event ends it.
+    let tail = Tail::start(&sandbox, "1");
+    assert_eq!(tail.next(), told[14]);
+    let enough = std::thread::spawn(move || tail.end());
+    while !enough.is_finished() {
+        server.sign_in("minji", "demo-minji");
+        std::thread::park_timeout(Duration::from_millis(300));
+    }
+    assert!(enough.join().unwrap().success());
 }
 
 #[test]
