@@ -1,6 +1,6 @@
 //! Every statement of the crate is understood by both databases, and uses nothing that only one of
-//! their relatives has. Those of the version that landed last are understood with the tables of this
-//! one: while nodes are replaced one after another, both work on them.
+//! their relatives has. Those of the version that landed last are understood with the tables of
+//! this one: while nodes are replaced one after another, both work on them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,7 +30,7 @@ const NOT_PORTABLE: &[&str] = &[
 const LANDED: &str = "4178d5bc94c9ed54490a1b5593458b5dbe0eda08";
 
 /// Its statements; made by `the_statements_of_the_version_that_landed_last_are_written_down`.
-const LANDED_STATEMENTS: &str = include_str!("../landed.sql");
+const LANDED_STATEMENTS: &str = include_str!("../landed.txt");
 
 /// Between two of them.
 const END: &str = "\n;\n";
@@ -185,7 +185,7 @@ fn landed() -> Vec<String> {
     LANDED_STATEMENTS.split_terminator(END).map(str::to_owned).collect()
 }
 
-/// Writes `tests/landed.sql`. After a landing: name its commit above, and
+/// Writes `tests/landed.txt`. After a landing: name its commit above, and
 /// `cargo test -p munjigi-store --test it written_down -- --ignored`
 #[test]
 #[ignore = "once after each landing; it asks git for the sources"]
@@ -200,7 +200,7 @@ fn the_statements_of_the_version_that_landed_last_are_written_down() {
     assert!(tar.status().unwrap().success(), "not unpacked");
     let found = statements_in(&place.path().join("src"));
     let text: String = found.iter().map(|statement| format!("{statement}{END}")).collect();
-    std::fs::write(crate_.join("tests/landed.sql"), text).unwrap();
+    std::fs::write(crate_.join("tests/landed.txt"), text).unwrap();
 }
 
 each_backend! {
