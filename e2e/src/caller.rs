@@ -34,6 +34,24 @@ impl Heard {
         self.body[name].as_str().unwrap_or_default().to_owned()
     }
 
+    /// Whether it refuses a code or a refresh token (RFC 6749 §5.2), and does not fail instead.
+    pub fn is_refused(&self) -> bool {
+        self.status == 400 && self.text("error") == "invalid_grant"
+    }
+
+    /// The code that it brings to the client, if it does.
+    pub fn code(&self) -> Option<String> {
+        self.brings("code")
+    }
+
+    /// What it brings to the client under this name, by way of the browser (RFC 6749 §4.1.2).
+    pub fn brings(&self, wanted: &str) -> Option<String> {
+        let url = self.location.starts_with(CALLBACK).then(|| url::Url::parse(&self.location))?;
+        let url = url.unwrap();
+        let found = url.query_pairs().find(|(name, _)| name == wanted)?;
+        Some(found.1.into_owned())
+    }
+
     /// The cookies that it brought, as a browser sends them.
     pub fn cookies(&self) -> String {
         self.cookies.join("; ")
@@ -169,7 +187,7 @@ impl Caller {
             ("code_challenge", &base64url::encode(challenge)),
             ("code_challenge_method", "S256"),
         ]);
-        self.follow(cookies, &query).await
+        Ok(self.follow(cookies, &query).await?.code())
     }
 
     /// Pushes the same request; its reference.
@@ -187,8 +205,8 @@ impl Caller {
         Ok(heard.text("request_uri"))
     }
 
-    /// Asks for a code by a reference with these cookies: the code, if one came.
-    pub async fn refer(&self, cookies: &str, reference: &str) -> Result<Option<String>, Gone> {
+    /// Asks for a code by a reference with these cookies: where that ends.
+    pub async fn refer(&self, cookies: &str, reference: &str) -> Result<Heard, Gone> {
         let query = encode(&[("client_id", self.client_id.as_str()), ("request_uri", reference)]);
         self.follow(cookies, &query).await
     }
@@ -219,27 +237,23 @@ impl Caller {
         self.send(request.bearer_auth(token).json(body)).await
     }
 
-    async fn follow(&self, cookies: &str, query: &str) -> Result<Option<String>, Gone> {
+    async fn follow(&self, cookies: &str, query: &str) -> Result<Heard, Gone> {
         let mut next = format!("/oauth2/authorize?{query}");
         let mut cookies = cookies.to_owned();
         // The first step marks the browser and leads back to itself.
-        for _ in 0..3 {
+        let mut steps = 0;
+        loop {
             let request = self.client.get(format!("{}{next}", self.issuer));
             let heard = self.send(request.header("cookie", &cookies)).await?;
             for cookie in &heard.cookies {
                 cookies = format!("{cookies}; {cookie}");
             }
-            if heard.location.starts_with(CALLBACK) {
-                let url = url::Url::parse(&heard.location).unwrap();
-                let code = url.query_pairs().find(|(name, _)| name == "code");
-                return Ok(code.map(|(_, code)| code.into_owned()));
-            }
-            if !heard.location.starts_with("/oauth2/authorize") {
-                return Ok(None);
+            steps += 1;
+            if steps == 3 || !heard.location.starts_with("/oauth2/authorize") {
+                return Ok(heard);
             }
             next = heard.location;
         }
-        Ok(None)
     }
 }
 

@@ -172,12 +172,19 @@ impl Crowd {
         }
         self.tally.presentations += u64::try_from(answers.len()).unwrap();
         for answer in &answers {
-            let is_refused = answer.status == 400 && answer.text("error") == "invalid_grant";
-            if answer.status != 200 && !is_refused {
+            if answer.status != 200 && !answer.is_refused() {
                 self.wrong(format!("an answer that nobody expects: {answer:?}"));
             }
         }
         answers
+    }
+
+    /// Notes whatever a refresh token gets but a refusal.
+    async fn expect_dead(&mut self, token: &str, otherwise: &str) {
+        let heard = Ask::Refresh.of(&self.callers[0].clone(), token).await;
+        if !heard.is_refused() {
+            self.wrong(format!("{otherwise}: {heard:?}"));
+        }
     }
 
     fn wrong(&mut self, what: String) {
@@ -196,9 +203,7 @@ impl Crowd {
             self.tally.redeemed += 1;
             // The others have shown a copy.
             let refresh = issued.text("refresh_token");
-            if Ask::Refresh.of(&self.callers[0].clone(), &refresh).await.status == 200 {
-                self.wrong("a code came twice, and its grant lives".to_owned());
-            }
+            self.expect_dead(&refresh, "a code came twice, and its grant lives").await;
             return;
         }
         self.wrong(format!("a code was redeemed {} times", issued.len()));
@@ -222,15 +227,16 @@ impl Crowd {
             self.wrong(format!("the one successor is dead: {newest:?}"));
         }
         for token in [refresh, newest.text("refresh_token")] {
-            if Ask::Refresh.of(&caller, &token).await.status == 200 {
-                self.wrong("a copy was shown, and something of the family is good".to_owned());
-            }
+            self.expect_dead(&token, "a copy was shown, and something of the family is good").await;
         }
     }
 
     async fn revoke_beside_refreshes(&mut self) {
         let refresh = self.grant().await;
         let answers = self.at_once(Ask::Refresh, &refresh, Ask::Revoke).await;
+        if answers[0].status != 200 {
+            self.wrong(format!("a grant cannot be ended: {:?}", answers[0]));
+        }
         let minted: BTreeSet<_> = answers
             .iter()
             .skip(1)
@@ -238,11 +244,8 @@ impl Crowd {
             .map(|answer| answer.text("refresh_token"))
             .collect();
         self.tally.beside_a_revocation += u32::try_from(minted.len()).unwrap();
-        let caller = self.callers[0].clone();
         for token in minted.iter().chain([&refresh]) {
-            if Ask::Refresh.of(&caller, token).await.status == 200 {
-                self.wrong("a grant lives after its end was acknowledged".to_owned());
-            }
+            self.expect_dead(token, "a grant lives after its end was acknowledged").await;
         }
     }
 }

@@ -145,14 +145,17 @@ async fn main() {
             let campaign = Campaign { cycles, seed, sabotage: None };
             let report = campaign.run(place.server().await).await;
             told(&report, report.violations.len());
+            happened(&[report.acknowledged, report.in_doubt, report.checked, report.looks.into()]);
         }
         What::Contention { presentations, nodes, place } => {
+            assert!(nodes == 1 || place.postgres, "several nodes need one PostgreSQL");
             let mut servers = vec![place.server().await];
             for _ in 1..nodes {
                 servers.push(servers[0].another_node());
             }
             let tally = Contention::of(presentations).run(&mut servers).await;
             told(&tally, tally.violations.len());
+            happened(&[tally.presentations, tally.beside_a_revocation.into()]);
         }
         What::Slow { connections, place } => {
             let mut server = place.server().await;
@@ -176,6 +179,7 @@ async fn main() {
             let report = failover::run(kills, seed, Standby::Synchronous).await;
             let report = report.expect("PostgreSQL is installed");
             told(&report, report.violations.len());
+            happened(&[report.kills.into(), report.acknowledged, report.checked]);
         }
         What::Upgrade { old, seconds } => {
             // Without any tables: the older version makes its own.
@@ -184,6 +188,7 @@ async fn main() {
             let DatabaseUrl::Postgres(url) = cluster.url("postgres") else { panic!("not it") };
             let seen = nodes::upgrade(&url, &old, Duration::from_secs(seconds)).await;
             told(&seen, usize::try_from(seen.failed).unwrap());
+            happened(&[seen.answered]);
         }
     }
 }
@@ -212,6 +217,11 @@ async fn timings(samples: usize) {
 fn told(report: &impl Debug, violations: usize) {
     println!("{report:#?}");
     assert_eq!(violations, 0, "violations");
+}
+
+/// A campaign in which there was none of something has shown nothing.
+fn happened(counts: &[u64]) {
+    assert!(counts.iter().all(|count| *count > 0), "not everything happened: {counts:?}");
 }
 
 #[cfg(test)]

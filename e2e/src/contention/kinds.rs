@@ -53,12 +53,13 @@ impl Kind {
     /// What those hear who come late.
     fn refusals(self) -> &'static [(u16, &'static str)] {
         match self {
-            Self::PushedRequest => &[],
             Self::DeviceCode => &[(400, "invalid_grant")],
             Self::DpopProof => &[(400, "invalid_dpop_proof")],
             Self::ClientAssertion => &[(401, "invalid_client")],
             Self::RegistrationToken | Self::ManagementToken => &[(401, "invalid_token")],
             // Pages, which tell by their status.
+            // In the same moment it is the client that hears it, later the person.
+            Self::PushedRequest => &[(303, "invalid_request_uri"), (400, "")],
             Self::VerificationLink => &[(400, "")],
             // Everybody chose a password: on a slow machine not all of them are hashed in time.
             Self::RecoveryLink => &[(400, ""), (503, "")],
@@ -251,7 +252,10 @@ impl Crowd {
 
     /// One of them is taken; the others are refused as they should be.
     pub(super) fn judge(&mut self, kind: Kind, answers: &[Heard]) {
-        let is_good = |answer: &&Heard| [200, 201].contains(&answer.status);
+        let is_good = |answer: &&Heard| match kind {
+            Kind::PushedRequest => answer.code().is_some(),
+            _ => [200, 201].contains(&answer.status),
+        };
         let good = answers.iter().filter(is_good).count();
         if good == 1 {
             *self.tally.others.entry(kind).or_default() += 1;
@@ -259,7 +263,7 @@ impl Crowd {
             self.wrong(format!("{kind:?} was taken {good} times"));
         }
         let is_refused = |answer: &Heard| {
-            let error = answer.text("error");
+            let error = answer.brings("error").unwrap_or_else(|| answer.text("error"));
             kind.refusals().iter().any(|(status, name)| answer.status == *status && error == *name)
         };
         for answer in answers.iter().filter(|answer| !is_good(answer) && !is_refused(answer)) {
@@ -271,22 +275,17 @@ impl Crowd {
     async fn refer(&mut self, cast: Cast) {
         self.cast = Some(cast);
         let reference = self.callers[0].push().await.expect("the server is there");
-        let tasks: Vec<_> = (0..CALLERS)
-            .map(|number| {
-                let caller = self.callers[number % self.callers.len()].clone();
-                let (cookies, reference) = (self.cookies.clone(), reference.clone());
-                tokio::spawn(async move { caller.refer(&cookies, &reference).await })
+        let cookies = self.cookies.clone();
+        let answers = self
+            .everybody(move |_, caller| {
+                let (cookies, reference) = (cookies.clone(), reference.clone());
+                async move {
+                    let heard = caller.refer(&cookies, &reference).await;
+                    heard.expect("the server is there")
+                }
             })
-            .collect();
-        let mut codes = 0;
-        for task in tasks {
-            codes += usize::from(task.await.unwrap().expect("the server is there").is_some());
-        }
-        self.tally.presentations += u64::try_from(CALLERS).unwrap();
-        match codes {
-            1 => *self.tally.others.entry(Kind::PushedRequest).or_default() += 1,
-            other => self.wrong(format!("a pushed request led to {other} codes")),
-        }
+            .await;
+        self.judge(Kind::PushedRequest, &answers);
     }
 
     /// A device code whose person has said yes.

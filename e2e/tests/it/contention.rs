@@ -13,6 +13,8 @@ fn holds(tally: &Tally) {
     assert_eq!((tally.redeemed, tally.rotated), (SLICE.codes, SLICE.refreshes));
     let kinds = Kind::ALL.map(|kind| (kind, SLICE.others));
     assert_eq!(tally.others, kinds.into_iter().collect());
+    // Otherwise each end came before whatever it was to end.
+    assert!(tally.beside_a_revocation > 0, "{tally:?}");
     assert_eq!(tally.presentations, 32 * (190 + 160 + 60 + 8 * 10));
 }
 
