@@ -79,6 +79,8 @@ impl Street {
         let app = serving().await;
         app.app.ensure_rsa_key().await.unwrap();
         app.set("client_registration", "token").await;
+        // Nobody is put off: what is looked at here is why they are refused.
+        app.set("address_budget", "1000").await;
         let admin = app.admin().await;
         let user = app.make_and_sign_in(&admin, "somebody", &["user"]).await.access;
         let other = app.make_and_sign_in(&admin, "other", &["user"]).await.access;
