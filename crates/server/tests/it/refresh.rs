@@ -84,6 +84,25 @@ each_backend! {
         app.refresh(&other.refresh).await.expect(200);
     }
 
+    /// Whoever presents the copy may hang up at any moment: there is none at which the theft is
+    /// known and the grant lives, since it is seen and ended in one transaction, with its event and
+    /// its mail.
+    async fn a_theft_is_seen_ended_and_told_of_in_one_transaction(database) {
+        let app = TestApp::start_with(&database).await;
+        let first = app.sign_in(MINJI).await;
+        app.refresh(&first.refresh).await.tokens();
+        app.advance(31);
+        let before = app.app.store.statistics();
+
+        app.refresh(&first.refresh).await.expect(400);
+
+        let after = app.app.store.statistics();
+        assert_eq!(after.writes - before.writes, 1);
+        let subject = claims(&first.access)["sub"].as_str().unwrap().to_owned();
+        assert_eq!(app.trail(&subject).await[0], "refresh_reused");
+        assert_eq!(mailbox(&app).await.len(), 1);
+    }
+
     /// RT-09: a lost reply or a second tab gets the same successor, and there is one branch.
     async fn a_lost_reply_is_answered_with_the_same_successor(database) {
         let app = TestApp::start_with(&database).await;
