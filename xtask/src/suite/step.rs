@@ -42,8 +42,8 @@ pub(super) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
-/// Cargo. Incremental builds cost time and space where nothing is built twice, and line tables where
-/// nobody debugs.
+/// Cargo. Incremental builds cost time and space where nothing is built twice, and so do line
+/// tables where nobody debugs.
 pub(super) fn cargo(place: Place) -> Command {
     let mut cargo = command("cargo");
     if place == Place::Ci {
