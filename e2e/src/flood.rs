@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::production::Production;
 
@@ -18,15 +18,35 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How large a body is that nobody reads to its end.
 const GIBIBYTE: usize = 1024 * 1024 * 1024;
 
-/// What the slow connections say, and then nothing more.
-const SLOW: [&str; 5] = [
-    "",
-    "GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ",
-    "GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n",
-    "POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\
-     content-type: application/x-www-form-urlencoded\r\n\r\ngrant_type=",
-    "PRI * HTTP/2.0\r\n\r\nSM",
+/// What the slow connections say, and then nothing more, except where they say so.
+const SLOW: [Said; 6] = [
+    Said::Only(""),
+    Said::Only("GET /livez HTTP/1.1\r\nhost: localhost\r\nx: "),
+    Said::Only("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n"),
+    Said::Only(HALF_A_BODY),
+    Said::Only("PRI * HTTP/2.0\r\n\r\nSM"),
+    Said::AndMoreByTheByte(HALF_A_BODY),
 ];
+
+const HALF_A_BODY: &str = "POST /oauth2/token HTTP/1.1\r\nhost: localhost\r\n\
+    content-length: 60000\r\ncontent-type: application/x-www-form-urlencoded\r\n\r\ngrant_type=";
+
+/// The largest answer that there is for everybody, asked for as often as no machine keeps it.
+const LARGEST: &str = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const TIMES: usize = 16;
+/// One connection of so many reads no answer: the machine keeps some of it for each of them.
+const UNREAD: usize = 20;
+
+/// What a slow connection says.
+#[derive(Clone, Copy)]
+enum Said {
+    /// This, and nothing more.
+    Only(&'static str),
+    /// This, and then a byte a second.
+    AndMoreByTheByte(&'static str),
+    /// It asks for much and reads none of it.
+    AndReadsNothing,
+}
 
 /// What was seen of slow connections.
 #[derive(Debug)]
@@ -50,7 +70,10 @@ pub async fn slow(server: &Production, connections: usize) -> Slow {
     let others = tokio::spawn(ask_meanwhile(address.clone(), Arc::clone(&is_over)));
     let mut tasks = Vec::new();
     for number in 0..connections {
-        let said = SLOW[number % SLOW.len()];
+        let said = match number % UNREAD {
+            0 => Said::AndReadsNothing,
+            _ => SLOW[number % SLOW.len()],
+        };
         tasks.push(tokio::spawn(wait_for_the_end(address.clone(), said)));
         // Not so many in one moment that the machine forgets some before the server sees them.
         if number % 50 == 49 {
@@ -70,14 +93,45 @@ pub async fn slow(server: &Production, connections: usize) -> Slow {
 }
 
 /// Says something and waits; how long it took until the other side closed, if it did.
-async fn wait_for_the_end(address: String, said: &'static str) -> Option<Duration> {
-    let mut stream = TcpStream::connect(&address).await.expect("the server takes connections");
-    stream.write_all(said.as_bytes()).await.ok()?;
+async fn wait_for_the_end(address: String, said: Said) -> Option<Duration> {
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    // As little as the machine allows waits here to be read.
+    socket.set_recv_buffer_size(4_096).expect("a buffer may be small");
+    let address = address.parse().expect("an address and a port");
+    let mut stream = socket.connect(address).await.expect("the server takes connections");
     let began = Instant::now();
-    let mut seen = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut seen)).await;
-    // A reset is an end, too.
-    ended.is_ok().then(|| began.elapsed())
+    let ending = async {
+        let mut seen = Vec::new();
+        match said {
+            Said::Only(text) => {
+                drop(stream.write_all(text.as_bytes()).await);
+                // A reset is an end, too.
+                drop(stream.read_to_end(&mut seen).await);
+            }
+            Said::AndMoreByTheByte(text) => {
+                drop(stream.write_all(text.as_bytes()).await);
+                let (mut reading, mut writing) = stream.split();
+                tokio::select! {
+                    _ = reading.read_to_end(&mut seen) => {}
+                    () = dribble(&mut writing) => {}
+                }
+            }
+            Said::AndReadsNothing => {
+                drop(stream.write_all(LARGEST.repeat(TIMES).as_bytes()).await);
+                // Nothing is heard of the end by who reads nothing, except when writing.
+                dribble(&mut stream).await;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, ending).await.ok().map(|()| began.elapsed())
+}
+
+/// Writes a byte a second for as long as the other side is there.
+async fn dribble(stream: &mut (impl AsyncWrite + Unpin)) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    while stream.write_all(b"a").await.is_ok() {
+        ticks.tick().await;
+    }
 }
 
 /// How long each of many requests took, one after another, each on a connection of its own.
