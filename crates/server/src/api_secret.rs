@@ -2,13 +2,17 @@
 //! alone are signed with HS256 (RFC 7518 §3.2). Whoever knows the secret can make such tokens, so
 //! they open nothing but that API: nothing here takes one for itself, and no other API is told of
 //! the secret. It is never published.
+//!
+//! Nor may they end what the API was not given: the `jti` of a token that was made here proves whose
+//! grant it names, by a key that no API has.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use munjigi_core::id::TokenId;
 use munjigi_core::oauth::api::Audience;
-use munjigi_core::secret::Secret;
+use munjigi_core::secret::{Secret, constant_time_eq, keyed_hash};
 use munjigi_core::time::Timestamp;
 use munjigi_store::api_secrets::StoredSecret;
 use munjigi_token::{Algorithm, KeySet, SigningKey, Unverified, base64url};
@@ -17,12 +21,15 @@ use munjigi_verify::{Dpop, Principal, Verifier};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::failure::Failure;
-use crate::keys::KeyError;
+use crate::keys::{KeyError, KeyRing};
 use crate::random::{self, NoRandomness};
 use crate::seal::EncryptionKey;
 
 /// What every shared secret begins with, so that secret scanners can find leaked ones.
 pub const PREFIX: &str = "mj_hs_";
+
+/// How long the proof in a `jti` is.
+const PROOF_BYTES: usize = 16;
 
 /// A secret of an API, open.
 struct Shared {
@@ -69,6 +76,36 @@ fn kid() -> Result<String, NoRandomness> {
     Ok(format!("hs-{}", base64url::encode(random::bytes::<12>()?)))
 }
 
+/// What a token names, which whoever knows the secret could claim of anybody's.
+#[derive(Clone, Copy)]
+pub(crate) struct Named<'t> {
+    /// `client_id`.
+    pub client_id: &'t str,
+    /// `sub`.
+    pub sub: &'t str,
+    /// `gid`.
+    pub gid: &'t str,
+    /// `aud`, which is one.
+    pub audience: &'t str,
+}
+
+impl Named<'_> {
+    /// The `jti` of a token that names this: an id, and the proof that it was made here.
+    pub(crate) fn jti(&self, keys: &KeyRing, id: TokenId) -> String {
+        let id = id.to_string();
+        let Self { client_id, sub, gid, audience } = self;
+        let parts = [id.as_str(), client_id, sub, gid, audience].map(str::as_bytes);
+        let proof = keyed_hash(&keys.derive("jti of an api's token"), &parts);
+        format!("{id}.{}", base64url::encode(proof.split_at(PROOF_BYTES).0))
+    }
+
+    /// Whether `jti` is one of those.
+    fn is_proved_by(&self, keys: &KeyRing, jti: &str) -> bool {
+        let id = jti.split_once('.').and_then(|(id, _)| id.parse::<TokenId>().ok());
+        id.is_some_and(|id| constant_time_eq(self.jti(keys, id).as_bytes(), jti.as_bytes()))
+    }
+}
+
 /// The secret among these of one API that signs at `now`.
 pub(crate) fn active<'s>(
     of_api: impl Iterator<Item = &'s StoredSecret>,
@@ -112,6 +149,12 @@ impl ApiSecrets {
         ready.max_by_key(|it| (it.activates_at, it.created_at)).map(|it| &it.signing)
     }
 
+    /// The names of the secrets that sign at `now`.
+    pub(crate) fn signing(&self, now: Timestamp) -> impl Iterator<Item = &str> {
+        let ready = self.0.iter().filter(move |(_, it)| it.activates_at <= now && it.is_live(now));
+        ready.map(|(kid, _)| kid.as_str())
+    }
+
     /// What a token of an API's secret says, if it holds: it is for that API alone. Whether it was
     /// revoked is not known here.
     fn verify(&self, token: &str, now: Timestamp) -> Option<Arc<Principal>> {
@@ -128,12 +171,23 @@ impl ApiSecrets {
 
 impl App {
     /// What an access token of this server says, whichever API it is for: for those who ask about
-    /// tokens, and no way in for one of these.
+    /// tokens or give them back, and no way in for one of these. Of what an API made itself with
+    /// its secret nothing is told: it could name anybody's grant, and end it.
     pub(crate) fn told_by(&self, token: &str) -> Option<Arc<Principal>> {
         if let Ok(principal) = self.introspector.danger_verify_without_proof(token) {
             return Some(principal);
         }
-        let principal = self.snapshot().api_secrets.verify(token, self.clock.now())?;
+        let snapshot = self.snapshot();
+        let principal = snapshot.api_secrets.verify(token, self.clock.now())?;
+        let named = Named {
+            client_id: principal.client_id(),
+            sub: principal.sub(),
+            gid: principal.gid()?,
+            audience: principal.claims().aud.first()?,
+        };
+        if !named.is_proved_by(&snapshot.keys, principal.jti()?) {
+            return None;
+        }
         let is_dead = self.introspector.revocations().killer_of(&principal).is_some();
         (!is_dead).then_some(principal)
     }

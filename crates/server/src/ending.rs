@@ -13,7 +13,8 @@ use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::grants::RelyingParty;
 use munjigi_store::keys::Purpose;
 use munjigi_store::{
-    StoreError, Tx, clients, codes, devices, grants, keys, outbox, revocations, roles, sessions,
+    StoreError, Tx, api_secrets, clients, codes, devices, grants, keys, outbox, revocations, roles,
+    sessions,
 };
 
 use crate::clock::Clock;
@@ -67,7 +68,10 @@ impl Ending {
         let of = |kind, key| Revocation { kind, ..Revocation::now(Kind::Client, key, now, ttl) };
         let signing = keys::all(tx)?.into_iter().filter(|key| key.destroyed_at.is_none());
         let signing = signing.filter(|key| key.purpose == Purpose::Sign);
-        let ended = signing.map(|key| of(Kind::Key, key.kid)).collect();
+        // An API's secret is a key like another one to whoever follows the feed.
+        let shared = api_secrets::all(tx)?.into_iter().map(|secret| secret.kid);
+        let kids = signing.map(|key| key.kid).chain(shared);
+        let ended = kids.map(|kid| of(Kind::Key, kid)).collect();
         revocations::announce_all(tx, Kind::Key, ended)?;
         let ids: Vec<ClientId> = clients::all(tx)?.into_iter().map(|it| it.id).collect();
         self.announce_all(tx, Kind::Client, &ids).map(drop)
@@ -104,8 +108,12 @@ impl Ending {
     }
 
     /// Ends the tokens of a grant that has no row: a client's own.
-    pub fn rowless_grant(&self, tx: &mut Tx<'_>, gid: &str) -> Result<Revocation, StoreError> {
-        self.announce(tx, Kind::Grant, gid)
+    pub fn rowless_grant(
+        &self,
+        tx: &mut Tx<'_>,
+        grant_id: &GrantId,
+    ) -> Result<Revocation, StoreError> {
+        self.announce(tx, Kind::Grant, grant_id)
     }
 
     /// Ends a session and its grants. `None` when it had ended already, or there is none.

@@ -27,6 +27,10 @@ pub enum Failure {
     /// No active key for an algorithm: the key is still being made, or there is none.
     #[error("no active {0} key")]
     NoKey(&'static str),
+    /// What was ended reaches further than now: whatever is made would be dead, or of a time that
+    /// has not come.
+    #[error("tokens are ended until {0}, in Unix seconds")]
+    Ended(i64),
     /// Something stored is not what it has to be.
     #[error("stored data is damaged: {0}")]
     Damaged(&'static str),
@@ -52,9 +56,10 @@ impl Failure {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Store(error) if error.is_retryable() => Severity::Passing,
-            Self::Hashing(HashingError::Overloaded) | Self::NoKey(_) | Self::Full(_) => {
-                Severity::Passing
-            }
+            Self::Hashing(HashingError::Overloaded)
+            | Self::NoKey(_)
+            | Self::Ended(_)
+            | Self::Full(_) => Severity::Passing,
             Self::Store(_)
             | Self::Hashing(HashingError::Failed)
             | Self::Random(_)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use munjigi_core::access::{Permissions, grantable};
 use munjigi_core::account::user::User;
-use munjigi_core::id::{TokenId, UserId};
+use munjigi_core::id::UserId;
 use munjigi_core::oauth::api::{Api, Audience, MAX_RESOURCES, Target, target};
 use munjigi_core::oauth::client::{Client, GrantType, Origin, Party};
 use munjigi_core::oauth::error::{ErrorCode, OAuthRefusal};
@@ -17,6 +17,7 @@ use munjigi_verify::RevocationKind;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::api_secret::Named;
 use crate::app::{App, floor};
 use crate::claim_words::{Whom, further, roles_told};
 use crate::failure::Failure;
@@ -26,6 +27,10 @@ use crate::snapshot::{SELF_AUDIENCE, Snapshot};
 /// The `typ` of access tokens (RFC 9068 §2.1).
 pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
 
+/// How many seconds ahead an `iat` may be, so that a token is on the living side of what was ended
+/// in the second in which it is made, by nodes whose clocks are not quite the same.
+const MOST_LIFTED: i64 = 2;
+
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Serialize)]
 struct AccessClaims<'a> {
@@ -34,7 +39,7 @@ struct AccessClaims<'a> {
     aud: Aud<'a>,
     exp: i64,
     iat: i64,
-    jti: TokenId,
+    jti: String,
     client_id: &'a str,
     scope: &'a Scope,
     gid: &'a str,
@@ -177,14 +182,14 @@ pub fn for_user(
     let (sub, gid, sid) = (user.id.to_string(), grant.id.to_string(), grant.session_id.to_string());
     let client = snapshot.clients.get(&grant.client_id).map(Arc::as_ref);
     let (roles, permissions) = roles_told(snapshot, client, (user, asked.scope));
-    let iat = asked.now.as_seconds().max(asked.not_before);
+    let iat = asked.iat()?;
     let claims = AccessClaims {
         iss: &app.config.issuer,
         sub: &sub,
         aud: aud(&asked.target.audiences),
         exp: iat.saturating_add(asked.target.access_ttl.as_seconds()),
         iat,
-        jti: random::token_id(asked.now)?,
+        jti: jti(snapshot, asked, (grant.client_id.as_str(), &sub, &gid))?,
         client_id: grant.client_id.as_str(),
         scope: asked.scope,
         gid: &gid,
@@ -223,6 +228,17 @@ pub struct UserToken<'a> {
     pub jkt: Option<&'a str>,
 }
 
+impl UserToken<'_> {
+    /// The `iat`: now, or the end of the second in which something was ended.
+    fn iat(&self) -> Result<i64, Failure> {
+        let now = self.now.as_seconds();
+        if self.not_before > now.saturating_add(MOST_LIFTED) {
+            return Err(Failure::Ended(self.not_before));
+        }
+        Ok(now.max(self.not_before))
+    }
+}
+
 /// The floor of a person's tokens for a client.
 pub fn floor_of(app: &App, user_id: &UserId, client: &Client) -> i64 {
     let user_id = user_id.to_string();
@@ -240,7 +256,7 @@ pub fn for_client(
 ) -> Result<String, Failure> {
     let gid = random::grant_id(asked.now)?.to_string();
     let id = client.id.as_str();
-    let iat = asked.now.as_seconds().max(asked.not_before);
+    let iat = asked.iat()?;
     let claims = AccessClaims {
         iss: &app.config.issuer,
         // RFC 9068 §2.2: without a resource owner, `sub` identifies the client. A client id never
@@ -249,7 +265,7 @@ pub fn for_client(
         aud: aud(&asked.target.audiences),
         exp: iat.saturating_add(asked.target.access_ttl.as_seconds()),
         iat,
-        jti: random::token_id(asked.now)?,
+        jti: jti(snapshot, asked, (id, id, &gid))?,
         client_id: id,
         scope: asked.scope,
         gid: &gid,
@@ -260,6 +276,21 @@ pub fn for_client(
         cnf: asked.jkt.map(|jkt| Confirmation { jkt }),
     };
     sign(snapshot, asked.target, &claims, asked.now)
+}
+
+/// The token's own id. Where an API could have made the token as well, it proves that we did.
+fn jti(
+    snapshot: &Snapshot,
+    asked: UserToken<'_>,
+    (client_id, sub, gid): (&str, &str, &str),
+) -> Result<String, Failure> {
+    let id = random::token_id(asked.now)?;
+    Ok(match (asked.target.algorithm, asked.target.audiences.as_slice()) {
+        (Algorithm::Hs256, [audience]) => {
+            Named { client_id, sub, gid, audience }.jti(&snapshot.keys, id)
+        }
+        _ => id.to_string(),
+    })
 }
 
 fn aud(audiences: &[Audience]) -> Aud<'_> {

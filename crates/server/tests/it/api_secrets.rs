@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use http::Method;
 use munjigi_core::audit::Kind;
+use munjigi_server::operate::Operator;
+use munjigi_server::operate::epochs::Said;
 use munjigi_server::{App, Config, EncryptionKey, jobs};
-use munjigi_store::{DatabaseUrl, api_secrets};
+use munjigi_store::testing::Database;
+use munjigi_store::{DatabaseUrl, ReadTx, api_secrets, each_backend, revocations};
 use munjigi_token::{Algorithm, KeySet, SigningKey};
-use munjigi_verify::{Clock, Verifier};
+use munjigi_verify::{Clock, RevocationKind, Verifier};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, ISSUER, JUN, TestApp, claims, config};
+use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims, config};
 use crate::signing_keys::told;
 
 const API: &str = "urn:shares";
@@ -35,7 +38,10 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
-        let app = TestApp::start().await;
+        Self::on(TestApp::start().await).await
+    }
+
+    async fn on(app: TestApp) -> Self {
         let admin = app.admin().await;
         let body = json!({
             "client_id": "robot", "name": "robot", "first_party": true,
@@ -207,7 +213,7 @@ async fn what_is_taken_away_is_dead_at_once_and_announced() {
     stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(204);
     assert!(!stage.is_active(&token).await);
     assert_eq!(header(&stage.token(API).await)["alg"], "ES256");
-    let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::revocations::since(tx, 0, 10);
+    let read = |tx: &mut ReadTx<'_>| revocations::since(tx, 0, 10);
     let announced = stage.app.app.store.read(read).await.unwrap();
     assert!(announced.iter().any(|entry| entry.key == secret.0), "{announced:?}");
     stage.app.act_as(Method::DELETE, &path, &stage.admin).await.expect(204);
@@ -228,6 +234,101 @@ async fn an_hs256_token_that_is_given_back_is_dead() {
     let robot = ("robot", stage.robot.as_str());
     stage.app.form_as(robot, "/oauth2/revoke", &[("token", &token)]).await.expect(200);
     assert!(!stage.is_active(&token).await);
+}
+
+/// A person's, too: with everything of its grant.
+#[tokio::test]
+async fn a_persons_hs256_token_that_is_given_back_ends_their_grant() {
+    let stage = Stage::new().await;
+    stage.shared(API, json!({"at_once": true})).await;
+    let grants = json!({
+        "grant_types": ["password", "refresh_token", "client_credentials"], "audiences": [API],
+    });
+    let path = "/api/v1/admin/clients/robot";
+    stage.app.call(Method::PATCH, path, &stage.admin, grants).await.expect(200);
+    let robot = ("robot", stage.robot.as_str());
+    let form = [("grant_type", "password"), ("username", MINJI.0), ("password", MINJI.1)];
+    let tokens = stage.app.form_as(robot, "/oauth2/token", &form).await.tokens();
+    assert_eq!(header(&tokens.access)["alg"], "HS256");
+    assert!(stage.is_active(&tokens.access).await);
+    stage.app.form_as(robot, "/oauth2/revoke", &[("token", &tokens.access)]).await.expect(200);
+    assert!(!stage.is_active(&tokens.access).await);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh)];
+    stage.app.form_as(robot, "/oauth2/token", &form).await.expect(400);
+}
+
+each_backend! {
+    /// Whoever has an API's secret writes what its tokens say, and a public client proves nothing:
+    /// together they end nobody's grant, and write nothing into the feed.
+    async fn an_api_ends_nothing_by_a_token_that_it_made_itself(database) {
+        let stage = Stage::on(TestApp::start_with(&database).await).await;
+        let app = &stage.app;
+        let (kid, secret) = stage.shared(API, json!({"at_once": true})).await;
+        let key = SigningKey::hs256_shared_secret(&kid, &secret).unwrap();
+        let genuine = claims(&stage.token(API).await);
+        let victim = app.sign_in(MINJI).await;
+        let theirs = claims(&victim.access);
+        let feed = |tx: &mut ReadTx<'_>| revocations::since(tx, 0, 1_000);
+        let before = app.app.store.read(feed).await.unwrap();
+
+        let spa = json!("spa");
+        let forged = |sub: &Value, client: &Value, gid: &Value, jti: &Value| {
+            let mut forged = genuine.clone();
+            forged["sub"] = sub.clone();
+            forged["client_id"] = client.clone();
+            forged["gid"] = gid.clone();
+            forged["jti"] = jti.clone();
+            key.sign("at+jwt", &forged).unwrap()
+        };
+        let proved = genuine["jti"].as_str().unwrap();
+        let of_none = format!("{}.{}", theirs["jti"].as_str().unwrap(), "A".repeat(22));
+        for jti in [json!("x"), json!(proved), json!(of_none), theirs["jti"].clone()] {
+            let gids = [theirs["gid"].clone(), genuine["gid"].clone(), json!("a\u{0}b"), json!("x")];
+            for gid in &gids {
+                for sub in [&spa, &theirs["sub"]] {
+                    let form = [("client_id", "spa"), ("token", &forged(sub, &spa, gid, &jti))];
+                    app.form("/oauth2/revoke", &form).await.expect(200);
+                }
+                // The client of the victim's grant, too, proves nothing.
+                for sub in [&theirs["sub"], &theirs["client_id"]] {
+                    let token = forged(sub, &theirs["client_id"], gid, &jti);
+                    app.form("/oauth2/revoke", &[("token", &token)]).await.expect(200);
+                }
+            }
+        }
+        assert_eq!(app.app.store.read(feed).await.unwrap(), before);
+        app.read_as(DOORS[0], &victim.access).await.expect(200);
+        app.refresh(&victim.refresh).await.expect(200);
+    }
+}
+
+/// A restore ends what was given since, whichever client it was given to: also one that is not in
+/// the backup. The API that follows the feed knows by its own secret.
+#[tokio::test]
+async fn a_restore_ends_the_tokens_of_a_shared_secret_whosever_they_are() {
+    let database = Database::sqlite();
+    let stage = Stage::on(TestApp::start_with(&database).await).await;
+    let (app, secret) = (&stage.app, stage.shared(API, json!({"at_once": true})).await);
+    let token = stage.token(API).await;
+    let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+    operator.begin_epoch(Said::Restored).await.unwrap().unwrap();
+    operator.close().await;
+
+    let verifier = stage.verifier(API, &[&secret]);
+    let feed = |tx: &mut ReadTx<'_>| revocations::since(tx, 0, 1_000);
+    let told = app.app.store.read(feed).await.unwrap();
+    for it in told.iter().filter(|it| it.key == secret.0) {
+        let (kind, until) = (RevocationKind::Key, it.until.as_millis());
+        verifier.revocations().announce(kind, &it.key, it.not_before, until);
+    }
+    assert!(verifier.verify_now(&token).is_err(), "{told:?}");
+
+    // What it is given in this very second is good.
+    app.app.catch_up().await.unwrap();
+    let again = stage.token(API).await;
+    assert_eq!(header(&again)["kid"], secret.0, "the secret goes on");
+    assert!(stage.is_active(&again).await);
+    assert!(claims(&again)["iat"].as_i64() > claims(&token)["iat"].as_i64());
 }
 
 /// Sealed like the keys, and sealed anew with them; nothing of it stands in the database in clear.
@@ -271,8 +372,7 @@ async fn the_trail_tells_when_a_secret_is_given_and_taken_away() {
     }
     use munjigi_store::audit::{self, AuditFilter};
     let page = munjigi_store::page::Page::first(200);
-    let read =
-        move |tx: &mut munjigi_store::ReadTx<'_>| audit::list(tx, &page, &AuditFilter::default());
+    let read = move |tx: &mut ReadTx<'_>| audit::list(tx, &page, &AuditFilter::default());
     let events = stage.app.app.store.read(read).await.unwrap();
     assert!(!format!("{:?}", events.items).contains(&secret));
 }

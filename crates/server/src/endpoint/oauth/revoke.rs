@@ -39,7 +39,7 @@ enum Ends {
     /// A person's grant, by an access token of it.
     ByAccess(UserId, GrantId),
     /// A client's own token.
-    Rowless(String),
+    Rowless(GrantId),
 }
 
 /// Revokes a token of the client that presents it. An unknown token is answered like a known one
@@ -72,11 +72,11 @@ fn ends(app: &App, client: &Client, token: &str) -> Option<Ends> {
     if principal.client_id() != client.id.as_str() {
         return None;
     }
-    let gid = principal.gid()?;
+    let grant_id = principal.gid()?.parse().ok()?;
     if principal.sub() == client.id.as_str() {
-        return Some(Ends::Rowless(gid.to_owned()));
+        return Some(Ends::Rowless(grant_id));
     }
-    Some(Ends::ByAccess(principal.sub().parse().ok()?, gid.parse().ok()?))
+    Some(Ends::ByAccess(principal.sub().parse().ok()?, grant_id))
 }
 
 fn end(
@@ -86,9 +86,9 @@ fn end(
     event: &Event,
 ) -> Result<Committed<Option<Revocation>>, StoreError> {
     let (user_id, grant_id, nonce) = match ends {
-        Ends::Rowless(gid) => {
-            let revocation = ending.rowless_grant(tx, gid)?;
-            let event = event.clone().with("gid", gid);
+        Ends::Rowless(grant_id) => {
+            let revocation = ending.rowless_grant(tx, grant_id)?;
+            let event = event.clone().with("gid", grant_id);
             return Ok(Committed::new(Some(revocation), Audit::Record(Box::new(event))));
         }
         Ends::ByRefresh(token) => (token.user_id, token.grant_id, Some(token.nonce)),
