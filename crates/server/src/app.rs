@@ -9,8 +9,9 @@ use arc_swap::{ArcSwap, Guard};
 use munjigi_core::account::hash::Argon2Params;
 use munjigi_core::audit::{Actor, Event, Kind, Origin};
 use munjigi_core::oauth::metadata::ALGORITHMS;
+use munjigi_core::oauth::revocation::END_OF_TIME;
 use munjigi_store::{Store, StoreOptions, counters};
-use munjigi_token::Algorithm;
+use munjigi_token::{Algorithm, SigningKey};
 use munjigi_verify::{Dpop, RevocationKind, Verifier};
 use tokio::sync::{Notify, Semaphore};
 
@@ -21,8 +22,8 @@ use crate::config::{Config, Mode};
 use crate::current::Looks;
 use crate::dev_walk::Walks;
 use crate::documents::Documents;
-use crate::endpoint::docs::OpenApi;
 use crate::ending::Ending;
+use crate::endpoint::docs::OpenApi;
 use crate::epoch::{self, Keeper};
 use crate::failure::Failure;
 use crate::feed::Feed;
@@ -191,17 +192,37 @@ impl App {
 
     /// Reads the reference data again, after a change that this request made itself.
     pub async fn reload(&self) -> Result<(), Failure> {
+        self.reload_all().await.map(drop)
+    }
+
+    /// The same; the keys that are there, though this node knows that they were withdrawn. A
+    /// backup brings them back, and nothing is done with them.
+    async fn reload_all(&self) -> Result<Vec<String>, Failure> {
         // One at a time: what was read earlier must not be put in place of what was read later.
         let _turn = self.reloading.lock().await;
         let rows = self.store.read(Rows::read).await?;
-        let rows = with_asked(&self.store, &self.config, &self.clock, rows).await?;
+        let mut rows = with_asked(&self.store, &self.config, &self.clock, rows).await?;
+        let back = rows.leave_out(|kid| self.is_withdrawn(kid));
         let known = self.snapshot_kept();
         let clock = &self.clock;
         let snapshot = Snapshot::build(rows, &self.config, clock, Some(&known.keys))?;
         self.verifier.replace_keys(snapshot.keys.accepted().clone());
         self.introspector.replace_keys(snapshot.keys.accepted().clone());
         self.snapshot.store(Arc::new(snapshot));
-        Ok(())
+        Ok(back)
+    }
+
+    fn is_withdrawn(&self, kid: &str) -> bool {
+        let not_before = self.verifier.revocations().not_before(RevocationKind::Key, kid);
+        not_before.is_some_and(|second| second >= END_OF_TIME)
+    }
+
+    /// Withdraws a key that a backup brought back, so that nodes that do not remember, and whoever
+    /// follows the feed, are told again.
+    async fn withdraw_again(&self, kid: &str) -> Result<(), Failure> {
+        tracing::error!(kid, "a key that was withdrawn is there again: it is withdrawn again");
+        let events = (self.system_event(Kind::KeyWithdrawn)?, self.system_event(Kind::KeyCreated)?);
+        self.withdraw_key(kid, events).await.map(drop)
     }
 
     /// Follows what other nodes (and the command line) change, until the app is dropped.
@@ -244,12 +265,14 @@ impl App {
         };
         let due = changes_at.is_some_and(|at| at <= self.clock.now());
         let reloaded = match version != known || due {
-            true => self.reload().await,
-            false => Ok(()),
+            true => self.reload_all().await,
+            false => Ok(Vec::new()),
         };
         // Whatever is wrong with the rest: what was revoked is obeyed.
         self.load_revocations().await?;
-        reloaded?;
+        for kid in reloaded? {
+            self.withdraw_again(&kid).await?;
+        }
         if due {
             self.rotate_due_keys().await?;
         }
@@ -333,7 +356,10 @@ pub fn floor(app: &App, names: &[(RevocationKind, &str)]) -> i64 {
     // After a restore everything is ended that the keys signed before, and the keys go on.
     let (snapshot, now) = (app.snapshot(), app.clock.now());
     let keys = ALGORITHMS.into_iter().filter_map(|it| snapshot.keys.active(it, now));
-    let keys = keys.filter_map(|key| revocations.not_before(RevocationKind::Key, key.kid()));
+    let kids = keys.map(SigningKey::kid).chain(snapshot.api_secrets.signing(now));
+    let ended = kids.filter_map(|kid| revocations.not_before(RevocationKind::Key, kid));
+    // A withdrawn one signs nothing that could live, whatever its `iat`.
+    let ended = ended.filter(|second| *second < END_OF_TIME);
     let named = names.iter().filter_map(|(kind, key)| revocations.not_before(*kind, key));
-    named.chain(keys).max().unwrap_or(0)
+    named.chain(ended).max().unwrap_or(0)
 }

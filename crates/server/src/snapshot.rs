@@ -13,7 +13,7 @@ use munjigi_core::oauth::metadata::ALGORITHMS;
 use munjigi_core::oauth::scope::Scope;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::api_secrets::StoredSecret;
-use munjigi_store::keys::StoredKey;
+use munjigi_store::keys::{Purpose, StoredKey};
 use munjigi_store::{
     ReadTx, StoreError, api_secrets, apis, clients, counters, epochs, keys, roles, settings,
 };
@@ -91,6 +91,21 @@ impl Rows {
             api_secrets: api_secrets::all(tx)?,
             ended_before: epochs::ended_before(tx)?,
         })
+    }
+
+    /// Leaves out signing keys and secrets of which this holds, as if they were gone; the names of
+    /// the keys. As long as there are some, the rows are of no version, so that the next look reads
+    /// them again.
+    pub(crate) fn leave_out(&mut self, is_gone: impl Fn(&str) -> bool) -> Vec<String> {
+        let is_out = |key: &mut StoredKey| {
+            key.purpose == Purpose::Sign && key.destroyed_at.is_none() && is_gone(&key.kid)
+        };
+        let out: Vec<_> = self.keys.extract_if(.., is_out).map(|key| key.kid).collect();
+        self.api_secrets.retain(|secret| !is_gone(&secret.kid));
+        if !out.is_empty() {
+            self.version = i64::MIN;
+        }
+        out
     }
 
     /// Whether there is a root secret and a key for every algorithm that has to be there.

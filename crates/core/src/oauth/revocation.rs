@@ -48,7 +48,8 @@ impl Kind {
 /// For how long a verifier may go on with keys that it fetched, while it cannot fetch them again.
 const KEYS_SERVED: Span = Span::from_hours(25);
 /// The last second of the year 9999: later than any `iat`, and a number that every language reads.
-const END_OF_TIME: i64 = 253_402_300_799;
+/// Whatever is dead before it is dead for good.
+pub const END_OF_TIME: i64 = 253_402_300_799;
 
 /// One revocation: every token of `kind` and `key` issued before `not_before` is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
