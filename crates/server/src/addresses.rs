@@ -1,4 +1,4 @@
-//! What one address may cost this server: how many of its requests may be refused, and how much may
+//! What one address, and of some things one account, may cost this server: how many of its requests may be refused, and how much may
 //! be written for it by strangers, before it is put off. Only refusals and such writes are counted,
 //! so that a right request costs nothing, and while nobody is put off not even a look.
 //!
@@ -16,6 +16,7 @@ use munjigi_core::account::budget::{Budget, neighbourhood, site};
 use munjigi_core::account::{Attempts, Taken};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::client::Client;
+use munjigi_core::secret::sha256;
 use munjigi_core::time::{Span, Timestamp};
 use munjigi_store::{Audit, Committed};
 
@@ -25,6 +26,7 @@ use crate::config::Mode;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::reply::wait::{Quota, Wait};
+use crate::settings::requests::ADDRESS_BUDGET;
 
 /// How many parts the memory has, so that requests seldom wait for each other.
 const SHARDS: usize = 64;
@@ -38,6 +40,11 @@ const OF_A_SITE: u32 = 4;
 /// within minutes, and is what honest browsers ask for too.
 const OF_WRITES: u32 = 10;
 
+/// How many copies of their data somebody may have made at once.
+const EXPORTS: u32 = 10;
+/// After how long one more.
+const EXPORT_REFILL: Span = Span::from_minutes(6);
+
 /// What is counted, each apart: who guesses secrets of clients keeps nobody from signing in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
@@ -47,7 +54,8 @@ pub enum Limit {
     Client,
     /// Codes, links and tokens that we hand out, which are none, are over, or are somebody else's.
     Token,
-    /// Pushed requests and proofs of possession that were refused.
+    /// Pushed requests and proofs of possession that were refused, and what people and clients may
+    /// not do.
     Request,
     /// Accounts that somebody wants to make.
     SignUp,
@@ -55,6 +63,8 @@ pub enum Limit {
     Mail,
     /// What clients write that prove nothing.
     Write,
+    /// Copies of one's data.
+    Export,
 }
 
 impl Limit {
@@ -68,11 +78,15 @@ impl Limit {
             Self::SignUp => "sign-up",
             Self::Mail => "mail",
             Self::Write => "write",
+            Self::Export => "export",
         }
     }
 
     /// What a network may cost, given how much an address may in a minute.
     fn budget(self, reach: Reach, per_minute: u32) -> Budget {
+        if self == Self::Export {
+            return Budget::new(EXPORTS, EXPORT_REFILL);
+        }
         let more = if self == Self::Write { OF_WRITES } else { 1 };
         let more = if reach == Reach::Site { OF_A_SITE.saturating_mul(more) } else { more };
         let rate = per_minute.max(1).saturating_mul(more);
@@ -106,13 +120,47 @@ enum Reach {
     Household,
     /// What one site is given of IPv6 (/48).
     Site,
+    /// One account, from wherever it asks.
+    Account,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     limit: Limit,
     reach: Reach,
-    network: IpAddr,
+    whose: Whose,
+}
+
+impl Key {
+    /// Why it is put off, as the audit trail is told.
+    const fn why(&self) -> &'static str {
+        match self.whose {
+            Whose::Network(_) => "too many requests of this address were refused",
+            Whose::Account(_) => "this account asked too often for what it may not, or for copies",
+        }
+    }
+}
+
+/// Who is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Whose {
+    Network(IpAddr),
+    /// A person or a client that has proved who it is.
+    Account([u8; 16]),
+}
+
+impl Whose {
+    /// Nobody, of those who are counted by their address alone.
+    fn of(actor: &Actor) -> Option<Self> {
+        match actor {
+            Actor::User(id) => Some(Self::Account(*id.as_bytes())),
+            Actor::Client(id) => {
+                let hash = sha256(id.as_str().as_bytes());
+                hash.first_chunk().copied().map(Self::Account)
+            }
+            Actor::Anonymous | Actor::Operator | Actor::System => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -218,7 +266,8 @@ pub fn look(app: &App, context: &Context, limit: Limit) -> Result<(), Denied> {
 /// # Errors
 /// `Throttled` when nothing is left: then nothing may be written.
 pub async fn count(app: &App, context: &Context, limit: Limit) -> Result<(), Denied> {
-    charge(app, context, (limit, None)).await
+    let counted = counted(app, context, limit);
+    charge(app, context, (limit, &Actor::Anonymous, None), counted).await
 }
 
 /// The same of a wrong password, for an account that has this place in the ledger of guesses.
@@ -226,22 +275,40 @@ pub async fn count(app: &App, context: &Context, limit: Limit) -> Result<(), Den
 /// # Errors
 /// As there.
 pub async fn count_guess(app: &App, context: &Context, at: &Ledger) -> Result<(), Denied> {
-    charge(app, context, (Limit::Password, Some(at))).await
+    let counted = counted(app, context, Limit::Password);
+    charge(app, context, (Limit::Password, &Actor::Anonymous, Some(at)), counted).await
+}
+
+/// The same of what somebody asks for who has proved who they are: on their account as well, from
+/// wherever it is used, and whether or not addresses are counted.
+///
+/// # Errors
+/// As there.
+pub async fn count_caller(
+    app: &App,
+    context: &Context,
+    (limit, actor): (Limit, &Actor),
+) -> Result<(), Denied> {
+    let is_network_counted = limit != Limit::Export;
+    let networks = counted(app, context, limit).filter(|_| is_network_counted);
+    let account = of_account(app, context, (limit, actor));
+    charge(app, context, (limit, actor, None), networks.chain(account)).await
 }
 
 async fn charge(
     app: &App,
     context: &Context,
-    (limit, whose): (Limit, Option<&Ledger>),
+    (limit, caller, whose): (Limit, &Actor, Option<&Ledger>),
+    counted: impl Iterator<Item = (Key, Budget)>,
 ) -> Result<(), Denied> {
     let now = app.clock.now();
-    for (key, budget) in counted(app, context, limit) {
+    for (key, budget) in counted {
         match app.addresses.take((key, whose), &budget, now) {
             Took::Counted => {}
             Took::Wait(until) => return Err(throttled(limit, &budget, until, now)),
             Took::Emptied(victims) => {
-                let event = context.event(Kind::AddressThrottled, Actor::Anonymous)?;
-                let event = event.refused("too many requests of this address were refused");
+                let event = context.event(Kind::AddressThrottled, caller.clone())?;
+                let event = event.refused(key.why());
                 let mut event = event.with("limit", limit.as_str());
                 if limit == Limit::Password {
                     app.metrics.guessed(victims.count());
@@ -263,9 +330,26 @@ fn counted(app: &App, context: &Context, limit: Limit) -> impl Iterator<Item = (
         let household = Some((Reach::Household, neighbourhood(address)));
         let networks = [household, site(address).map(|network| (Reach::Site, network))];
         networks.into_iter().flatten().map(move |(reach, network)| {
-            (Key { limit, reach, network }, limit.budget(reach, per_minute))
+            let whose = Whose::Network(network);
+            (Key { limit, reach, whose }, limit.budget(reach, per_minute))
         })
     })
+}
+
+/// The budget of an account. The developer's own machine is spared here, too.
+fn of_account(
+    app: &App,
+    context: &Context,
+    (limit, actor): (Limit, &Actor),
+) -> Option<(Key, Budget)> {
+    let is_spared = match context.address {
+        Some(address) => is_developer(app, address),
+        None => app.config.mode == Mode::Dev,
+    };
+    let whose = Whose::of(actor).filter(|_| !is_spared)?;
+    let per_minute = app.snapshot().settings.requests.address_budget.unwrap_or(ADDRESS_BUDGET);
+    let reach = Reach::Account;
+    Some((Key { limit, reach, whose }, limit.budget(reach, per_minute)))
 }
 
 fn is_developer(app: &App, address: IpAddr) -> bool {
@@ -347,7 +431,7 @@ mod tests {
 
     fn key(number: u32) -> Key {
         let network = IpAddr::V4(Ipv4Addr::from(number));
-        Key { limit: Limit::Client, reach: Reach::Household, network }
+        Key { limit: Limit::Client, reach: Reach::Household, whose: Whose::Network(network) }
     }
 
     fn budget() -> Budget {

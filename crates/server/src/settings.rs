@@ -4,7 +4,7 @@
 mod audit;
 mod clients;
 mod keys;
-mod requests;
+pub(crate) mod requests;
 
 use munjigi_core::access::RoleName;
 use munjigi_core::account::hash::Argon2Params;

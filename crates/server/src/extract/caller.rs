@@ -15,7 +15,7 @@ use munjigi_core::time::Timestamp;
 use munjigi_store::{ReadTx, StoreError, grants};
 use munjigi_verify::{Anyone, Refusal, Refused};
 
-use crate::addresses::{self, Limit};
+use crate::addresses::{self, Denied, Limit};
 use crate::app::App;
 use crate::attempts::record;
 use crate::builtin::ADMIN_SCOPE;
@@ -261,16 +261,20 @@ impl Admin {
     }
 
     /// The same problem, after the audit trail was told that this caller asked for more than they
-    /// may.
+    /// may; another one when they did so too often, and the trail is told no more.
     pub async fn refused(&self, app: &App, problem: Problem) -> Problem {
         let told = async {
-            let event = self.context.event(Kind::AccessRefused, self.actor())?;
+            let actor = self.actor();
+            // Anybody who is signed in can cause any number of these.
+            addresses::count_caller(app, &self.context, (Limit::Request, &actor)).await?;
+            let event = self.context.event(Kind::AccessRefused, actor)?;
             let event = event.refused("not permitted").with("asked", &self.asked);
-            record(app, event.with("missing", &problem.detail)).await
+            record(app, event.with("missing", &problem.detail)).await?;
+            Ok::<_, Denied>(())
         };
         match told.await {
             Ok(()) => problem,
-            Err(failure) => failure.into(),
+            Err(denied) => denied.into(),
         }
     }
 

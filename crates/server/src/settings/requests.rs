@@ -16,7 +16,7 @@ pub struct RequestSettings {
 }
 
 /// How many requests of an address may be refused in a minute, unless somebody says otherwise.
-const ADDRESS_BUDGET: u32 = 30;
+pub(crate) const ADDRESS_BUDGET: u32 = 30;
 /// The most that can be allowed.
 const MOST_OF_AN_ADDRESS: u32 = 1_000;
 

@@ -19,6 +19,8 @@ const SOMEBODY: &str = "203.0.113.7";
 const SOMEBODY_ELSE: &str = "203.0.113.8";
 /// With a budget of five in a minute, so many may come at once.
 const AT_ONCE: usize = 10;
+/// So many copies of one's data may be made at once.
+const EXPORTS: usize = 10;
 const SIGN_IN: &str = "/api/v1/users/signin";
 const TOKEN: &str = "/oauth2/token";
 
@@ -245,6 +247,61 @@ async fn behind_a_proxy_the_address_that_it_saw_is_counted() {
     }
     assert_eq!(guess(50, "unreadable, a").await, 429, "the proxy itself is counted");
     assert_eq!(guess(51, SOMEBODY_ELSE).await, 401);
+}
+
+/// Who is signed in and asks for what they may not do is put off as well, by the address and by the
+/// account, wherever it is used from, and the trail does not grow by it.
+#[tokio::test]
+async fn an_account_that_asks_for_what_it_may_not_is_put_off_from_wherever_it_asks() {
+    let app = start().await;
+    let one = app.at(SOMEBODY);
+    let minji = one.sign_in(MINJI).await.access;
+    let refused = Some(Kind::AccessRefused);
+    for path in ["/api/v1/admin/users", "/api/v1/admin/stats"].iter().cycle().take(AT_ONCE) {
+        one.read_as(path, &minji).await.expect(403);
+    }
+    let put_off = one.read_as("/api/v1/admin/users", &minji).await.expect(429);
+    assert_eq!(put_off.text("/code"), "too_many_attempts");
+    assert_eq!(told(&put_off)[1], r#""request";q=10;w=120"#);
+    assert_eq!(app.events(refused).await, AT_ONCE);
+    for number in 0..50 {
+        let elsewhere = app.at(&format!("198.51.100.{number}"));
+        elsewhere.read_as("/api/v1/admin/users", &minji).await.expect(429);
+    }
+    assert_eq!(app.events(refused).await, AT_ONCE);
+    let told_of = app.events(Some(Kind::AddressThrottled)).await;
+    assert_eq!(told_of, 2, "the address once, and the account once");
+    // What they may do they go on doing, and others are not kept from anything.
+    one.read_as("/api/v1/users/me", &minji).await.expect(200);
+    let jun = app.at(SOMEBODY_ELSE).sign_in(crate::harness::JUN).await.access;
+    app.at(SOMEBODY_ELSE).read_as("/api/v1/admin/users", &jun).await.expect(200);
+    let robot = app.at(SOMEBODY_ELSE);
+    let form = [("grant_type", "client_credentials")];
+    let robots = robot.form_as(app.web(), TOKEN, &form).await.expect(200).text("/access_token");
+    for number in 0..3 * AT_ONCE {
+        let robot = app.at(&format!("192.0.2.{number}"));
+        let status = robot.read_as("/api/v1/admin/users", &robots).await.status.as_u16();
+        assert_eq!(status, if number < AT_ONCE { 403 } else { 429 }, "{number}");
+    }
+}
+
+/// A copy of one's data is dear, and an event: so many in an hour are enough.
+#[tokio::test]
+async fn nobody_has_copies_of_their_data_made_without_end() {
+    let app = start().await;
+    let somebody = Visitor::of_owner(&app.at(SOMEBODY), MINJI).await;
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        let answer = somebody.send("/account/data/export", &[("action", "export")]).await;
+        statuses.push(answer.status.as_u16());
+    }
+    let made = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!(made, EXPORTS, "{statuses:?}");
+    assert!(statuses[EXPORTS..].iter().all(|status| *status == 429), "{statuses:?}");
+    assert_eq!(app.events(Some(Kind::DataExported)).await, EXPORTS);
+    app.advance(3_600);
+    let answer = somebody.send("/account/data/export", &[("action", "export")]).await;
+    assert_eq!(answer.status.as_u16(), 200);
 }
 
 /// Nobody learns from being put off whether a password was right, or whether there is an account.

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use munjigi_core::audit::{Actor, Kind};
 use serde_json::Value;
 
+use crate::addresses::{self, Limit};
 use crate::app::App;
 use crate::attempts::record;
 use crate::endpoint::page::account::{Here, owner, to_login};
@@ -28,6 +29,11 @@ pub async fn show(here: Here, frame: Frame) -> Page {
 pub async fn export(State(app): State<App>, here: Here, form: PageForm) -> Response {
     if form.fields.find("action") != Some("export") {
         return form.frame.refuse(Reason::Unreadable).into_response();
+    }
+    let owner = Actor::User(here.user_id());
+    let counted = addresses::count_caller(&app, &here.context, (Limit::Export, &owner)).await;
+    if let Err(denied) = counted {
+        return form.frame.put_off(denied).into_response();
     }
     match copy(&app, &here).await {
         Ok(Some(copy)) => attachment(&copy),
