@@ -3,7 +3,7 @@
 //! does.
 
 use munjigi_core::id::EventId;
-use munjigi_core::time::Timestamp;
+use munjigi_core::time::{Span, Timestamp};
 
 use crate::audit::{StoredEvent, audit_columns, from_row};
 use crate::{ReadTx, Result, Row, Tx, params};
@@ -260,9 +260,14 @@ pub fn introduce(tx: &mut Tx<'_>, seen: &Log, key: &StoredKey) -> Result<bool> {
         "UPDATE audit_checkpoint SET note = $2 WHERE size = $1",
         params![seen.size, key.note],
     )?;
+    // Which key follows which is told by these times: by a node whose clock is behind, too.
+    let newest = tx.find_row("SELECT MAX(created_at) FROM audit_key", params![])?;
+    let newest: Option<Timestamp> = newest.map(|row| row.at(0)).transpose()?.flatten();
+    let after = newest.map(|at| at.plus(Span::from_millis(1)));
+    let created_at = after.map_or(key.created_at, |at| at.max(key.created_at));
     tx.push(
         "INSERT INTO audit_key (vkey, sealed, note, created_at) VALUES ($1, $2, $3, $4)",
-        params![key.vkey, key.sealed, key.note, key.created_at],
+        params![key.vkey, key.sealed, key.note, created_at],
     )?;
     Ok(true)
 }

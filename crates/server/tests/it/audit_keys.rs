@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use munjigi_audit::{Checkpoint, Directory, check_since, verify};
 use munjigi_core::audit::Actor;
+use munjigi_core::time::Span;
 use munjigi_server::operate::Operator;
 use munjigi_server::sequencer::{Looked, Sequencer};
 use munjigi_server::{Config, EncryptionKey};
-use munjigi_store::{audit_log, each_backend};
+use munjigi_store::audit_log::StoredKey;
+use munjigi_store::{Audit, Committed, StoreError, audit_log, each_backend};
 use tempfile::TempDir;
 
 use crate::harness::{MINJI, TestApp, config};
@@ -70,6 +72,31 @@ each_backend! {
         assert_eq!(verify(&export, &first).unwrap_err().exit_code(), 1);
         assert!(verify(&export, &all[2]).is_ok());
         operator.close().await;
+    }
+
+    /// One follows the other, also where the node that introduces it is an hour behind.
+    async fn keys_stand_in_their_order_whatever_the_clocks_of_nodes_say(database) {
+        let app = TestApp::start_with(&database).await;
+        let mut sequencer = Sequencer::new(&app.app).unwrap();
+        happen(&app, &mut sequencer).await;
+        let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+        operator.rotate_audit_key().await.unwrap();
+        happen(&app, &mut sequencer).await;
+        let one = sequencer.verifier().to_string();
+        assert!(operator.rotate_audit_key().await.unwrap());
+        operator.close().await;
+
+        let created_at = app.clock.now().minus(Span::from_hours(1));
+        let (vkey, note) = ("another".to_owned(), "a note".to_owned());
+        let key = StoredKey { vkey, sealed: vec![1], note, created_at };
+        let introduced = app.app.store.write(move |tx| {
+            let log = audit_log::find(tx)?.unwrap();
+            let introduced = audit_log::introduce(tx, &log, &key)?;
+            Ok::<_, StoreError>(Committed::new(introduced, Audit::Routine("a test")))
+        });
+        assert!(introduced.await.unwrap());
+        let keys = app.app.store.read(audit_log::keys).await.unwrap();
+        assert_eq!(keys.iter().map(|it| &*it.vkey).collect::<Vec<_>>(), [&*one, "another"]);
     }
 
     async fn the_key_is_among_what_another_key_encryption_key_seals(database) {
