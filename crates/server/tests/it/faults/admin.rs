@@ -1,12 +1,13 @@
 //! What administrators, APIs and verifiers ask.
 
 use http::Method;
+use munjigi_core::audit::Kind;
 use munjigi_server::demo;
 use munjigi_server::sequencer::Sequencer;
-use munjigi_store::users;
+use munjigi_store::{ReadTx, users};
 use serde_json::{Value, json};
 
-use super::flow::Again::{self, Anew, Never, Reads};
+use super::flow::Again::{self, Anew, Ends, Never, Reads};
 use super::flow::{Flow, call};
 use crate::cast::PASSWORD;
 use crate::harness::{MINJI, TestApp};
@@ -29,6 +30,42 @@ async fn stage(app: &TestApp) -> String {
     admin
 }
 
+/// Where the thing is that a route names. What is to be ended, deleted or enabled is there.
+async fn find(app: &TestApp, admin: &str, (method, path): (&str, &str)) -> String {
+    let make = async |what: &str| {
+        app.call(Method::POST, &format!("{ADMIN}/{what}"), admin, json!({})).await.expect(201)
+    };
+    let minji = |tx: &mut ReadTx<'_>| users::find_by_email(tx, MINJI.0);
+    let minji = app.app.store.read(minji).await.unwrap().unwrap().id.to_string();
+    if path.starts_with("/sessions") && method == "DELETE" {
+        app.sign_in(MINJI).await;
+    }
+    if path == "/apis/{audience}/secrets" && method == "DELETE" {
+        make(&format!("apis/{API}/secrets")).await;
+    }
+    match path {
+        "/sessions" if method == "DELETE" => format!("{ADMIN}{path}?user={minji}"),
+        "/sessions/{id}" => {
+            let listed = app.read_as(&format!("{ADMIN}/sessions"), admin).await.expect(200);
+            format!("{ADMIN}/sessions/{}", listed.text("/items/0/id"))
+        }
+        "/registration-tokens/{id}" => {
+            format!("{ADMIN}/registration-tokens/{}", make("registration-tokens").await.text("/id"))
+        }
+        "/keys/{kid}/withdraw" => {
+            let keys = app.read_as(&format!("{ADMIN}/keys"), admin).await.expect(200).json();
+            let mut keys = keys["items"].as_array().unwrap().iter();
+            let key = keys.find(|it| it["algorithm"] == "ES256").unwrap();
+            format!("{ADMIN}/keys/{}/withdraw", key["kid"].as_str().unwrap())
+        }
+        _ => {
+            let path = path.replace("/users/{id}", &format!("/users/{minji}"));
+            let path = path.replace("{name}", "r").replace("{audience}", API).replace("{id}", "c");
+            format!("{ADMIN}{path}")
+        }
+    }
+}
+
 /// One call of an administrator; `route` names what [`stage`] made.
 fn act(route: &'static str, done: (u16, Again), body: Value) -> Flow {
     let (method, path) = route.split_once(' ').unwrap();
@@ -36,44 +73,11 @@ fn act(route: &'static str, done: (u16, Again), body: Value) -> Flow {
         let body = body.clone();
         async move {
             let admin = stage(&app).await;
-            let (token, mut path) = (admin.as_str(), format!("{ADMIN}{path}"));
-            if path.contains("/users/{id}") || path.ends_with("/sessions") {
-                let find = |tx: &mut munjigi_store::ReadTx<'_>| users::find_by_email(tx, MINJI.0);
-                let id = app.app.store.read(find).await.unwrap().unwrap().id.to_string();
-                path = path.replace("{id}", &id);
-                if route.starts_with("DELETE /sessions") {
-                    app.sign_in(MINJI).await;
-                    path = format!("{path}?user={id}");
-                }
+            let path = find(&app, &admin, (method, path)).await;
+            if let Some(of) = path.strip_suffix("/enable") {
+                app.act_as(Method::POST, &format!("{of}/disable"), &admin).await.expect(204);
             }
-            if path.contains("/sessions/{id}") {
-                app.sign_in(MINJI).await;
-                let listed = app.read_as(&format!("{ADMIN}/sessions"), token).await.expect(200);
-                path = path.replace("{id}", &listed.text("/items/0/id"));
-            }
-            if path.contains("/registration-tokens/{id}") {
-                let tokens = format!("{ADMIN}/registration-tokens");
-                let made = app.call(Method::POST, &tokens, token, json!({})).await.expect(201);
-                path = path.replace("{id}", &made.text("/id"));
-            }
-            if path.contains("{kid}") {
-                let keys = app.read_as(&format!("{ADMIN}/keys"), token).await.expect(200);
-                let keys = keys.json();
-                let mut keys = keys["items"].as_array().unwrap().iter();
-                let key = keys.find(|it| it["algorithm"] == "ES256").unwrap();
-                path = path.replace("{kid}", key["kid"].as_str().unwrap());
-            }
-            let path = path.replace("{name}", "r").replace("{audience}", API).replace("{id}", "c");
-            if path.ends_with("/enable") {
-                let disable = path.replace("/enable", "/disable");
-                app.act_as(Method::POST, &disable, token).await.expect(204);
-            }
-            if route.starts_with("DELETE") && path.ends_with("/secrets") {
-                app.call(Method::POST, &format!("{ADMIN}/apis/{API}/secrets"), token, json!({}))
-                    .await
-                    .expect(201);
-            }
-            call(&app, method.parse().unwrap(), &path, (token, body))
+            call(&app, method.parse().unwrap(), &path, (&admin, body))
         }
     })
 }
@@ -130,7 +134,8 @@ pub fn of_people() -> Vec<Flow> {
         act("POST /users/{id}/disable", (204, Never), Value::Null),
         act("POST /users/{id}/enable", (204, Never), Value::Null),
         act("PUT /users/{id}/roles", (200, Never), json!({"roles": ["user", "r"]})),
-        act("DELETE /sessions", (204, Never), Value::Null),
+        // Tokens that were issued in between would end, too.
+        act("DELETE /sessions", (204, Ends(Kind::SessionEnded)), Value::Null),
         act("DELETE /sessions/{id}", (204, Never), Value::Null),
         act("POST /roles", (201, Never), json!({"name": "fresh", "permissions": ["users:read"]})),
         act("PATCH /roles/{name}", (200, Never), json!({"permissions": ["users:read"]})),

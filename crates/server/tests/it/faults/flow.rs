@@ -38,7 +38,8 @@ pub enum Again {
     Never,
     /// Nothing is done, and a mail says so.
     Told,
-    /// What the first time gave is taken for stolen, and ended: the event that tells of it.
+    /// Nothing comes of it, and what the first time gave, or what there is by now, is ended: the
+    /// event that tells of it.
     Ends(Kind),
 }
 
@@ -93,6 +94,12 @@ impl Change {
     /// The same tables and the same events: what came the first time may be replaced the second.
     fn is_like(&self, other: &Self) -> bool {
         self.rows.keys().eq(other.rows.keys()) && self.events == other.events
+    }
+
+    /// No table has more rows than before, but for what was announced.
+    fn gives_nothing(&self) -> bool {
+        let mut rows = self.rows.iter().filter(|(table, _)| **table != "revocation");
+        rows.all(|(_, (went, came))| came <= went)
     }
 
     fn is_nothing_but_a_mail(&self) -> bool {
@@ -177,7 +184,7 @@ impl Unheard {
             Again::Told => second.is_nothing_but_a_mail(),
             Again::Ends(kind) => {
                 let told: Vec<_> = second.events.iter().map(|(kind, _)| kind.as_str()).collect();
-                told == [kind.as_str()]
+                told == [kind.as_str()] && second.gives_nothing()
             }
         };
         let answer = answer.shown();

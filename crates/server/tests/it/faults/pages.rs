@@ -77,6 +77,9 @@ pub fn authorizations() -> Vec<Flow> {
 /// A browser before the page on which one chooses, and the session that the page speaks of.
 async fn choosing(app: &TestApp) -> (Arc<Visitor>, String, String) {
     let visitor = browser_of(app, MINJI).await;
+    visitor.connect().await;
+    // Who has just signed in has chosen.
+    app.advance(60);
     let asked = request(&[("prompt", Some("select_account"))]);
     let to = on_to(&visitor, &asked, "/login/select").await;
     let page = visitor.open(&to).await.expect(200).page();

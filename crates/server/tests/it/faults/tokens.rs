@@ -54,6 +54,18 @@ pub async fn television(app: &TestApp) -> (String, String) {
     (asked.text("/device_code"), asked.text("/user_code"))
 }
 
+/// A television that was let in.
+async fn let_in(app: &TestApp) -> Ask {
+    let (device, user) = television(app).await;
+    let minji = Visitor::of_owner(app, MINJI).await;
+    for action in ["continue", "allow"] {
+        let fields = [("user_code", &*user), ("action", action)];
+        minji.send("/device", &fields).await.expect(200);
+    }
+    let polled = [("grant_type", DEVICE_GRANT), ("client_id", "tv"), ("device_code", &device)];
+    form(app, "/oauth2/token", &polled)
+}
+
 pub fn grants() -> Vec<Flow> {
     let password = [("grant_type", "password"), ("username", MINJI.0), ("password", MINJI.1)];
     vec![
@@ -90,17 +102,7 @@ pub fn grants() -> Vec<Flow> {
             visitor.exchange(&code).await.expect(200);
             redemption(&app, &code)
         }),
-        Flow::new(("a device", TOKEN), (200, Never), async |app| {
-            let (device, user) = television(&app).await;
-            let minji = Visitor::of_owner(&app, MINJI).await;
-            for action in ["continue", "allow"] {
-                let fields = [("user_code", &*user), ("action", action)];
-                minji.send("/device", &fields).await.expect(200);
-            }
-            let form =
-                [("grant_type", DEVICE_GRANT), ("client_id", "tv"), ("device_code", &device)];
-            self::form(&app, "/oauth2/token", &form)
-        }),
+        Flow::new(("a device", TOKEN), (200, Never), async |app| let_in(&app).await),
         Flow::new(("a client's own token", TOKEN), (200, Anew), async |app| {
             let (id, secret) = app.web();
             let own = [
