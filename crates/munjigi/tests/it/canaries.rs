@@ -25,6 +25,10 @@ const DATABASE_PASSWORD: &str = "kanarie-database-8845";
 const IN_A_QUERY: &str = "kanarie-token-in-a-query-8846";
 const IN_A_HEADER: &str = "kanarie-proof-in-a-header-8847";
 const WRONG_SECRET: &str = "kanarie-wrong-secret-8848";
+/// What the code is called that a device shows. Alone of all secrets it stands in the database: the
+/// row of the device is found by it, it is good for minutes, and only for somebody who is signed in
+/// and says yes.
+const USER_CODE: &str = "the user code";
 const ENCRYPTION_KEY: [u8; 32] = *b"kanarie-key-encryption-key-8849!";
 
 /// Base64 with `+` and `/`.
@@ -41,9 +45,10 @@ impl Canaries {
         assert!(secret.len() >= 16, "{what} is not there: {secret:?}");
         self.0.insert(what.to_owned(), secret.as_bytes().to_vec());
         // What stands behind the prefix, as bytes, and the signature of a JWT.
-        let last = match secret.strip_prefix("mj_") {
+        let bare = secret.rsplit(':').next().unwrap();
+        let last = match bare.strip_prefix("mj_") {
             Some(rest) => rest.split_once('_').unwrap().1,
-            None => secret.rsplit('.').next().unwrap(),
+            None => bare.rsplit('.').next().unwrap(),
         };
         if let Ok(bytes) = base64url::decode(last)
             && bytes.len() >= 16
@@ -52,13 +57,21 @@ impl Canaries {
         }
     }
 
+    /// The code that a device shows to its person, with and without its dash.
+    fn add_user_code(&mut self, code: &str) {
+        let letters = code.replace('-', "");
+        assert_eq!((code.len(), letters.len()), (9, 8), "{code}");
+        self.0.insert(USER_CODE.to_owned(), code.as_bytes().to_vec());
+        self.0.insert(format!("{USER_CODE}, its letters"), letters.into_bytes());
+    }
+
     /// What of them is in a text, and how it is written there.
     fn found_in(&self, text: &[u8]) -> Vec<String> {
         // By the first two bytes: a database is long.
         let mut wanted: BTreeMap<[u8; 2], Vec<(String, Vec<u8>)>> = BTreeMap::new();
         let mut begins = vec![false; 1 << 16];
         for (what, secret) in &self.0 {
-            for (form, written) in forms(secret).into_iter().filter(|it| it.1.len() >= 12) {
+            for (form, written) in forms(secret).into_iter().filter(|it| it.1.len() >= 8) {
                 let first = [written[0], written[1]];
                 begins[usize::from(u16::from_be_bytes(first))] = true;
                 wanted.entry(first).or_default().push((format!("{what} ({form})"), written));
@@ -109,8 +122,9 @@ fn wb_04_the_search_finds_a_secret_however_it_is_written() {
     let token = format!("mj_rt_{}", base64url::encode([0xa7; 60]));
     canaries.add("token", &token);
     canaries.add("password", PASSWORD);
+    canaries.add_user_code("WDJB-MJHT");
     assert_eq!(canaries.found_in(b"nothing of it is here, not even kanarie-password"), [""; 0]);
-    for secret in [PASSWORD.as_bytes(), token.as_bytes(), &[0xa7; 16]] {
+    for secret in [PASSWORD.as_bytes(), token.as_bytes(), &[0xa7; 16], b"WDJBMJHT"] {
         for (form, written) in forms(secret) {
             for before in ["", "x", "xy"] {
                 let text = [before.as_bytes(), &written, b"zz"].concat();
@@ -150,9 +164,15 @@ impl Page {
 struct Browser {
     address: String,
     cookies: BTreeMap<String, String>,
+    /// Every cookie that it was ever given.
+    given: Vec<(String, String)>,
 }
 
 impl Browser {
+    fn of(address: String) -> Self {
+        Self { address, cookies: BTreeMap::new(), given: vec![] }
+    }
+
     fn send(&mut self, method: &str, path: &str, (headers, body): (&str, &str)) -> Page {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -178,7 +198,11 @@ impl Browser {
         let page = Page { status, headers: headers.collect(), body: body.to_owned() };
         for (_, value) in page.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let (name, rest) = value.split_once('=').unwrap();
-            self.cookies.insert(name.to_owned(), rest.split(';').next().unwrap().to_owned());
+            let value = rest.split(';').next().unwrap().to_owned();
+            if !value.is_empty() {
+                self.given.push((name.to_owned(), value.clone()));
+            }
+            self.cookies.insert(name.to_owned(), value);
         }
         page
     }
@@ -293,7 +317,7 @@ impl Day {
             canaries.add(what, secret);
         }
         canaries.0.insert("the key-encryption key".to_owned(), ENCRYPTION_KEY.to_vec());
-        let browser = Browser { address: format!("127.0.0.1:{port}"), cookies: BTreeMap::new() };
+        let browser = Browser::of(format!("127.0.0.1:{port}"));
         let metrics = format!("127.0.0.1:{metrics}");
         Self { sandbox, canaries, browser, mails, metrics, issuer }
     }
@@ -307,6 +331,8 @@ impl Day {
     fn people_and_clients(&mut self) -> String {
         let create = ["users", "create", "--email", "hana@example.kr", "--username", "hana"];
         self.verb(PASSWORD, &[&create[..], &["--password-stdin"]].concat());
+        self.verb("", &["settings", "set", "registration", "open"]);
+        self.verb("", &["settings", "set", "client_registration", "token"]);
         let web = [
             "clients",
             "create",
@@ -443,11 +469,8 @@ impl Day {
         let (_, rest) = location.split_once("code=").expect("a code");
         let code = rest.split('&').next().unwrap().to_owned();
         self.canaries.add("the code", &code);
-        for (name, value) in browser.cookies.clone() {
-            if value.starts_with("mj_") {
-                self.canaries.add(&format!("the cookie {name}"), &value);
-            }
-        }
+        let (_, flow) = login.split_once("flow=").expect("the flow");
+        self.canaries.add("the flow", flow.split('&').next().unwrap());
         let basic = base64_padded(format!("web:{secret}").as_bytes());
         let redeem = [
             ("grant_type", "authorization_code"),
@@ -466,14 +489,124 @@ impl Day {
 
     fn device(&mut self) {
         let asked = self.browser.form("/oauth2/device_authorization", "", &[("client_id", "tv")]);
-        let code = asked.text("device_code");
+        let (code, user_code) = (asked.text("device_code"), asked.text("user_code"));
         self.canaries.add("the device code", &code);
+        self.canaries.add_user_code(&user_code);
         let poll = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             ("client_id", "tv"),
             ("device_code", code.as_str()),
         ];
         assert_eq!(self.browser.form("/oauth2/token", "", &poll).status, 400);
+        // Somebody is signed in with this browser.
+        assert_eq!(self.browser.get(&format!("/device?user_code={user_code}")).status, 200);
+        for action in ["continue", "allow"] {
+            let fields = [("user_code", user_code.as_str()), ("action", action)];
+            assert_eq!(self.browser.form("/device", "", &fields).status, 200, "{action}");
+        }
+        // Too early by its interval, or not; the day goes on.
+        self.browser.form("/oauth2/token", "", &poll);
+        let wrong = [("user_code", user_code.as_str()), ("action", "allow")];
+        assert_eq!(self.browser.form("/device", "", &wrong).status, 422, "once more");
+    }
+
+    /// A request that is pushed, and what refers to it.
+    fn pushed(&mut self, secret: &str) {
+        let asked = [
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("redirect_uri", "https://app.example/cb"),
+            ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+            ("code_challenge_method", "S256"),
+        ];
+        let basic = base64_padded(format!("web:{secret}").as_bytes());
+        let basic = format!("Authorization: Basic {basic}\r\n");
+        let reference = self.browser.form("/oauth2/par", &basic, &asked).text("request_uri");
+        self.canaries.add("the pushed request", &reference);
+        let referring =
+            format!("/oauth2/authorize?client_id=web&request_uri={}", percent(&reference));
+        let end = self.browser.get(&referring);
+        let location = end.header("location").expect("the way to the client");
+        let (_, rest) = location.split_once("code=").expect("a code");
+        self.canaries.add("the code of the pushed request", rest.split('&').next().unwrap());
+        let again = self.browser.get(&referring);
+        let is_code = |to: &str| to.split(['?', '&']).any(|it| it.starts_with("code="));
+        assert!(!again.header("location").is_some_and(is_code), "once more");
+    }
+
+    /// A client that registers itself and looks at itself, and the secret that an API shares.
+    fn registrations_and_secrets(&mut self) {
+        let token = self.verb("", &["registration-tokens", "create"]);
+        let token = token["registration_token"].as_str().unwrap().to_owned();
+        self.canaries.add("the registration token", &token);
+        let client = r#"{"client_name": "Notes", "redirect_uris": ["https://notes.example/cb"]}"#;
+        let head =
+            |token| format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
+        let browser = &mut self.browser;
+        let made = browser.send("POST", "/oauth2/register", (&head(&token), client));
+        let own = made.text("registration_access_token");
+        self.canaries.add("the management token", &own);
+        self.canaries.add("the registered client's secret", &made.text("client_secret"));
+        let path = format!("/oauth2/register/{}", made.text("client_id"));
+        let again = browser.send("POST", "/oauth2/register", (&head(&token), client));
+        assert_eq!(again.status, 401, "used up");
+        assert_eq!(browser.send("GET", &path, (&head(&own), "")).status, 200);
+        assert_eq!(browser.send("DELETE", &path, (&head(&own), "")).status, 204);
+        assert_eq!(browser.send("GET", &path, (&head(&own), "")).status, 401);
+
+        self.verb("", &["apis", "create", "urn:shares"]);
+        for at in ["the shared secret", "the next shared secret"] {
+            let shared = self.verb("", &["apis", "share-secret", "urn:shares", "--now"]);
+            self.canaries.add(at, shared["secret"].as_str().unwrap());
+        }
+    }
+
+    /// The ticket of the next mail that leads to this page.
+    fn mailed(&mut self, page: &str) -> String {
+        loop {
+            let mail = self.mails.recv_timeout(Duration::from_secs(30)).expect("a mail");
+            let plain = mail.replace("=\n", "").replace("=3D", "=");
+            if plain.contains("ticket=") {
+                let ticket = ticket(&mail);
+                let number = self.canaries.0.len();
+                self.canaries.add(&format!("the mailed link {number}"), &ticket);
+                if plain.contains(&format!("{page}?ticket=")) {
+                    return ticket;
+                }
+            }
+        }
+    }
+
+    /// Somebody signs up, proves their address, changes it and takes that back: all by links, each
+    /// of which comes a second time.
+    fn mailed_links(&mut self) {
+        self.browser.cookies.clear();
+        let who = [("email", "bora@example.kr"), ("password", PASSWORD)];
+        assert_eq!(self.browser.form("/signup", "", &who).status, 200);
+        self.follow_twice("/verify");
+        let login = self.browser.get("/account");
+        assert_eq!(self.browser.follow(login).status, 200);
+        let fields =
+            [("username", "bora@example.kr"), ("password", PASSWORD), ("action", "sign-in")];
+        assert_eq!(self.browser.form("/login", "", &fields).status, 303);
+        let change = [("email", "sea@example.kr"), ("current_password", PASSWORD)];
+        assert_eq!(self.browser.form("/account/email", "", &change).status, 200);
+        for _ in 0..2 {
+            self.follow_twice("/account/email/confirm");
+        }
+        self.follow_twice("/account/email/undo");
+        // Somebody else may know the password: it is gone, and another one is chosen by a link.
+        self.mailed("/recover/password");
+    }
+
+    fn follow_twice(&mut self, page: &str) {
+        let ticket = self.mailed(page);
+        let fields = [("ticket", ticket.as_str())];
+        assert_eq!(self.browser.get(&format!("{page}?ticket={ticket}")).status, 200, "{page}");
+        for status in [200, 400] {
+            let answer = self.browser.form(page, "", &fields);
+            assert_eq!(answer.status, status, "{page}: {}", answer.body);
+        }
     }
 
     /// A forgotten password: the link in the mail, and what is set with it.
@@ -481,9 +614,7 @@ impl Day {
         self.browser.cookies.clear();
         let sent = self.browser.form("/recover", "", &[("email", "hana@example.kr")]);
         assert_eq!(sent.status, 200, "{}", sent.body);
-        let mail = self.mails.recv_timeout(Duration::from_secs(30)).expect("a mail");
-        let ticket = ticket(&mail);
-        self.canaries.add("the mailed link", &ticket);
+        let ticket = self.mailed("/recover/password");
         let link = format!("/recover/password?ticket={ticket}");
         assert_eq!(self.browser.get(&link).status, 200);
         let fields = [("ticket", ticket.as_str()), ("password", NEXT_PASSWORD)];
@@ -492,7 +623,7 @@ impl Day {
     }
 
     fn metrics(&self) -> String {
-        let mut there = Browser { address: self.metrics.clone(), cookies: BTreeMap::new() };
+        let mut there = Browser::of(self.metrics.clone());
         let page = there.get("/metrics");
         assert_eq!(page.status, 200);
         page.body
@@ -534,7 +665,14 @@ fn written(
     day.tokens_and_guesses(&secret);
     day.code_flow(&secret);
     day.device();
+    day.pushed(&secret);
+    day.registrations_and_secrets();
+    day.mailed_links();
     day.recovery();
+    for (name, value) in std::mem::take(&mut day.browser.given) {
+        let number = day.canaries.0.len();
+        day.canaries.add(&format!("the cookie {name} {number}"), &value);
+    }
     let metrics = day.metrics();
     let log = server.end();
     let export = day.sandbox.path("export");
@@ -561,9 +699,17 @@ fn holds_nothing(format: &str, (canaries, all): &(Canaries, Vec<(String, Vec<u8>
     assert!(of("metrics").contains("munjigi_tokens_issued_total{grant_type=\"password\"} 2"));
     assert!(of("events").contains("signed_in") && of("database").contains("hana@example.kr"));
     assert!(all.len() > 5, "the trail was not exported");
-    assert!(canaries.0.len() > 25, "{} canaries", canaries.0.len());
+    assert!(canaries.0.len() > 50, "{} canaries", canaries.0.len());
+    for what in ["session", "browser", "device", "signed-up"] {
+        let cookie = format!("the cookie __Host-munjigi-{what} ");
+        assert!(canaries.0.keys().any(|it| it.starts_with(&cookie)), "no cookie {what}");
+    }
     for (name, bytes) in all {
-        assert_eq!(canaries.found_in(bytes), [""; 0], "in {name}");
+        let mut found = canaries.found_in(bytes);
+        if name == "database" {
+            found.retain(|what| !what.starts_with(USER_CODE));
+        }
+        assert_eq!(found, [""; 0], "in {name}");
     }
     // A leak of each secret would be seen there.
     for (name, bytes) in all.iter().take(2) {
