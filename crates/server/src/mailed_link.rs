@@ -186,7 +186,7 @@ pub fn find(
     Ok(user.map(|user| FollowedLink { link, user }))
 }
 
-/// Whose link it is that a ticket opened once, what it was for, and why it does not open it any more
+/// Whose link it is that a ticket opened once, what it was for, and why it opens nothing any more
 /// where a link for one of these purposes is asked for. `None` of a link that is good, and of a
 /// ticket that is nobody's.
 pub fn refused(

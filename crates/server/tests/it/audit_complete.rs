@@ -522,17 +522,7 @@ async fn mails(books: &mut Books) {
         .step("verified", &[Kind::EmailVerified], visitor.send("/verify", &[("ticket", &ticket)]))
         .await
         .expect(200);
-    let fields = [("ticket", ticket.as_str())];
-    let again = visitor.send("/verify", &fields);
-    books.step("once more", &[Kind::LinkRefused], again).await.expect(GONE);
-    let looking = visitor.open(&link);
-    books.step("looked at", &[Kind::LinkRefused], looking).await.expect(GONE);
-    // Of a guess nothing is told: it names no link, or one whose secret is another one.
-    for guess in [wrong_secret(&ticket).as_str(), "mj_ml_garbage", ""] {
-        let fields = [("ticket", guess)];
-        let guessing = visitor.send("/verify", &fields);
-        books.step("a guess", &[], guessing).await.expect(GONE);
-    }
+    a_link_again(books, &visitor, &link).await;
     books
         .step(
             "forgotten",
@@ -578,6 +568,22 @@ async fn mails(books: &mut Books) {
         )
         .await
         .expect(303);
+}
+
+/// The link of a mail that was followed before, and guesses at it.
+async fn a_link_again(books: &mut Books, visitor: &Visitor, link: &str) {
+    let ticket = ticket_of(link);
+    let fields = [("ticket", ticket.as_str())];
+    let again = visitor.send("/verify", &fields);
+    books.step("once more", &[Kind::LinkRefused], again).await.expect(GONE);
+    let looking = visitor.open(link);
+    books.step("looked at", &[Kind::LinkRefused], looking).await.expect(GONE);
+    // Of a guess nothing is told: it names no link, or one whose secret is another one.
+    for guess in [wrong_secret(&ticket).as_str(), "mj_ml_garbage", ""] {
+        let fields = [("ticket", guess)];
+        let guessing = visitor.send("/verify", &fields);
+        books.step("a guess", &[], guessing).await.expect(GONE);
+    }
 }
 
 async fn other_address(books: &mut Books) {
