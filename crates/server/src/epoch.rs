@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use munjigi_core::audit::{Event, Kind};
 use munjigi_core::epoch::{Cause, Found, Verdict, Witness, judge};
+use munjigi_core::time::Timestamp;
 use munjigi_store::epochs::{self, Epoch};
 use munjigi_store::{Audit, Beside, Committed, Standing, Store, StoreError, Tx};
 use munjigi_token::base64url;
@@ -62,13 +63,22 @@ struct Seen {
     epoch: Option<Epoch>,
     beat: i64,
     standing: Standing,
+    /// The highest beat that is known, here or in the rows.
+    highest: i64,
 }
 
-async fn look(store: &Store) -> Result<Option<Seen>, Failure> {
+impl Seen {
+    fn number(&self) -> i64 {
+        self.epoch.as_ref().map_or(0, |epoch| epoch.number)
+    }
+}
+
+async fn look(store: &Store, witness: Option<Witness>) -> Result<Option<Seen>, Failure> {
     let Some(standing) = store.standing().await? else { return Ok(None) };
     let read = |tx: &mut Tx<'_>| Ok(Committed::nothing((epochs::find(tx)?, epochs::beat(tx)?)));
     let (epoch, beat) = store.settle::<_, StoreError>(read).await?;
-    Ok(Some(Seen { epoch, beat, standing }))
+    let highest = witness.map_or(beat, |witness| witness.beat.max(beat));
+    Ok(Some(Seen { epoch, beat, standing, highest }))
 }
 
 /// Settles which epoch the rows are in. `running` is what a server has seen that ran all the while.
@@ -82,15 +92,15 @@ pub(crate) async fn settle(
     loop {
         // First, since a server that runs may be moving it on: the rows come before what is beside.
         let beside = store.remembered();
-        let Some(seen) = look(store).await? else { return Ok(None) };
         let kept = beside.map(|it| Witness { beat: it.beat, is_synchronous: false });
+        let witness = running.or(kept);
+        let Some(seen) = look(store, witness).await? else { return Ok(None) };
         let found = Found {
             stored: seen.epoch.as_ref().map(|epoch| epoch.identity.as_str()),
             standing: &seen.standing.identity,
             beat: seen.beat,
         };
-        let verdict = judge(found, running.or(kept));
-        match verdict {
+        match judge(found, witness) {
             Verdict::Same => {
                 let is_synchronous = seen.standing.is_synchronous;
                 return Ok(Some(Witness { beat: seen.beat, is_synchronous }));
@@ -102,7 +112,8 @@ pub(crate) async fn settle(
                 continue;
             }
             Verdict::First => {
-                begin(store, clock, &seen, (Scope::Nothing, "the first server was started")).await?
+                let cause = "the first server was started";
+                begin(store, clock, &seen, (Scope::Nothing, cause)).await?;
             }
             Verdict::Intact => {
                 let cause = "a standby that had everything was promoted";
@@ -126,23 +137,28 @@ pub(crate) async fn settle_by_hand(
     clock: &Clock,
     scope: Scope,
 ) -> Result<Option<Epoch>, Failure> {
-    let Some(seen) = look(store).await? else { return Ok(None) };
     let cause = match scope {
         Scope::Everything => "an operator restored the database",
         Scope::Nothing => "an operator vouches for the database",
     };
-    begin(store, clock, &seen, (scope, cause)).await?;
-    Ok(look(store).await?.and_then(|seen| seen.epoch))
+    loop {
+        let Some(seen) = look(store, None).await? else { return Ok(None) };
+        // Another one, which a server began at this moment, may say something else.
+        if begin(store, clock, &seen, (scope, cause)).await? {
+            return Ok(look(store, None).await?.and_then(|seen| seen.epoch));
+        }
+    }
 }
 
+/// Begins the next epoch: false when another node did.
 async fn begin(
     store: &Store,
     clock: &Clock,
     seen: &Seen,
     (scope, cause): (Scope, &'static str),
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     if scope == Scope::Everything {
-        end_grants(store, clock).await?;
+        end_grants(store, clock, seen.number()).await?;
     }
     let began_at = clock.now();
     // A file is named anew each time, since the copy beside it may still name the old one.
@@ -151,16 +167,17 @@ async fn begin(
         true => format!("file:{}", base64url::encode(random::bytes::<16>()?)),
         false => seen.standing.identity.clone(),
     };
-    let number = seen.epoch.as_ref().map_or(0, |epoch| epoch.number).saturating_add(1);
+    let number = seen.number().saturating_add(1);
     let ended_before = (scope == Scope::Everything).then_some(began_at);
     let cause = cause.to_owned();
     let epoch = Epoch { number, identity: identity.clone(), cause, began_at, ended_before };
     let event = event(clock, &epoch)?;
-    let begun = store.settle(move |tx| begin_in(tx, &epoch, &event)).await?;
+    let highest = seen.highest;
+    let begun = store.settle(move |tx| begin_in(tx, &epoch, highest, &event)).await?;
     if begun && is_file {
         store.remember(Beside { identity, beat: seen.beat }).await?;
     }
-    Ok(())
+    Ok(begun)
 }
 
 fn event(clock: &Clock, epoch: &Epoch) -> Result<Event, Failure> {
@@ -173,8 +190,13 @@ fn event(clock: &Clock, epoch: &Epoch) -> Result<Event, Failure> {
 }
 
 /// The transaction that makes it so: false when another node's came first.
-fn begin_in(tx: &mut Tx<'_>, epoch: &Epoch, event: &Event) -> Result<Committed<bool>, StoreError> {
-    if !epochs::begin(tx, epoch)? {
+fn begin_in(
+    tx: &mut Tx<'_>,
+    epoch: &Epoch,
+    highest: i64,
+    event: &Event,
+) -> Result<Committed<bool>, StoreError> {
+    if !epochs::begin(tx, epoch, highest)? {
         return Ok(Committed::nothing(false));
     }
     if epoch.ended_before.is_some() {
@@ -190,14 +212,16 @@ fn begin_in(tx: &mut Tx<'_>, epoch: &Epoch, event: &Event) -> Result<Committed<b
 }
 
 /// Ends every session and grant, and forgets what people allowed: a little at a time, before the
-/// transaction that tells of it, so that a server that is stopped in between begins again.
-async fn end_grants(store: &Store, clock: &Clock) -> Result<(), Failure> {
+/// transaction that tells of it, so that a server that is stopped in between begins again. Only in
+/// the epoch of this number: what is given in the next one, which another node began, is good.
+async fn end_grants(store: &Store, clock: &Clock, number: i64) -> Result<(), Failure> {
     loop {
         let now = clock.now();
         let ended = store.settle(move |tx| {
-            let ended = epochs::end_sessions(tx, now, AT_A_TIME)?
-                .saturating_add(epochs::revoke_grants(tx, now, AT_A_TIME)?)
-                .saturating_add(epochs::forget_consents(tx, AT_A_TIME)?);
+            let ended = match epochs::find(tx)?.map_or(0, |epoch| epoch.number) == number {
+                true => end_some(tx, now)?,
+                false => 0,
+            };
             let why = "everything of before a restore is ended; its epoch tells";
             Ok::<_, StoreError>(Committed::new(ended, Audit::Routine(why)))
         });
@@ -205,6 +229,12 @@ async fn end_grants(store: &Store, clock: &Clock) -> Result<(), Failure> {
             return Ok(());
         }
     }
+}
+
+fn end_some(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    Ok(epochs::end_sessions(tx, now, AT_A_TIME)?
+        .saturating_add(epochs::revoke_grants(tx, now, AT_A_TIME)?)
+        .saturating_add(epochs::forget_consents(tx, AT_A_TIME)?))
 }
 
 /// Looks now and then, until the app is dropped.

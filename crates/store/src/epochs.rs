@@ -45,8 +45,9 @@ pub fn ended_before(tx: &mut ReadTx<'_>) -> Result<Option<Timestamp>> {
     row.map_or(Ok(None), |row| row.at(0))
 }
 
-/// Begins the next one; false when another node did.
-pub fn begin(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<bool> {
+/// Begins the next one; false when another node did. `seen` is the highest beat that anybody knows
+/// who begins it.
+pub fn begin(tx: &mut Tx<'_>, epoch: &Epoch, seen: i64) -> Result<bool> {
     let Epoch { number, identity, cause, began_at, ended_before } = epoch;
     let begun = tx.exec(
         "INSERT INTO epoch (number, identity, cause, began_at, ended_before)
@@ -54,12 +55,15 @@ pub fn begin(tx: &mut Tx<'_>, epoch: &Epoch) -> Result<bool> {
         params![number, identity, cause, began_at, ended_before],
     )?;
     if begun == 1 && *number > 1 {
-        // Whatever version somebody has seen of the rows that are gone, this is another one: a
-        // counter that is moved on one by one never comes near to the time.
+        // Whatever version somebody has seen of the rows that are gone, this is another one, and
+        // beyond it: a counter that is moved on one by one never comes near to the time. The beat
+        // among them, so that nobody takes these rows for older a second time; a clock that was
+        // set back must not do that, either.
+        let beyond = began_at.as_millis().max(seen.saturating_add(1));
         tx.push(
             "UPDATE counter SET value = CASE WHEN value < $1 THEN $1 ELSE value + 1 END
-             WHERE name = 'reference'",
-            params![began_at],
+             WHERE name IN ('reference', 'beat')",
+            params![beyond],
         )?;
     }
     Ok(begun == 1)
