@@ -1,12 +1,18 @@
 //! P13 of the security design, where it is hard: rows that become older under servers that run, and
 //! files that are put back with everything that stands beside them.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use munjigi_store::testing::Database;
 use munjigi_store::{Audit, Committed, DatabaseUrl, StoreError, Value, each_backend};
 
 use crate::harness::*;
+
+async fn stop(app: TestApp) {
+    app.app.store.clone().close().await;
+}
 
 async fn epoch(app: &TestApp) -> (i64, bool) {
     let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::epochs::find(tx);
@@ -72,5 +78,62 @@ each_backend! {
             assert_eq!(epoch(&app).await, (1 + restored, true), "it is settled once");
             other.refresh(&again.refresh).await.tokens();
         }
+    }
+}
+
+/// How people put back a directory.
+const WAYS: [&str; 4] = [
+    "cp -a \"$1/.\" \"$2\"",
+    "for file in \"$1\"/*; do cat \"$file\" > \"$2/${file##*/}\"; done",
+    "tar -C \"$1\" -cf - . | tar -C \"$2\" -xf -",
+    "rm \"$2\"/* && cp -a \"$1/.\" \"$2\"",
+];
+
+fn copy(way: &str, from: &Path, to: &Path) {
+    let done = Command::new("sh").args(["-ec", way, "sh"]).args([from, to]).status();
+    assert!(done.unwrap().success(), "{way}");
+}
+
+/// A minute after the others, since the clock of each begins at the same moment, and no token is of
+/// the second in which something was ended.
+async fn start_later(database: &Database) -> TestApp {
+    let app = TestApp::start_with(database).await;
+    app.advance(60);
+    app
+}
+
+/// A backup of everything, with what stands beside the file, however it is put back, and however
+/// often the server has written since: twice, since a file system uses two numbers by turns.
+#[tokio::test]
+async fn a_directory_that_is_put_back_is_noticed_however_that_is_done() {
+    let database = Database::sqlite();
+    let DatabaseUrl::SqliteFile(path) = database.url() else { panic!("a file") };
+    let directory = path.parent().unwrap();
+    let mut app = start_later(&database).await;
+    let mut number = 1;
+    for (way, beats) in WAYS.into_iter().flat_map(|way| [(way, 1), (way, 2)]) {
+        let (revoked, mut kept) = (app.sign_in(MINJI).await, app.sign_in(JUN).await);
+        app.app.keep_epoch().await.unwrap();
+        stop(app).await;
+        let backup = tempfile::tempdir().unwrap();
+        copy(WAYS[0], directory, backup.path());
+
+        app = start_later(&database).await;
+        assert_eq!(epoch(&app).await.0, number, "{way}: it was only started again");
+        app.form("/oauth2/revoke", &[("token", &revoked.refresh)]).await.expect(200);
+        for _ in 0..beats {
+            kept = app.refresh(&kept.refresh).await.tokens();
+            app.app.keep_epoch().await.unwrap();
+        }
+        stop(app).await;
+        for end in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(format!("{}{end}", path.display())));
+        }
+        copy(way, backup.path(), directory);
+
+        app = start_later(&database).await;
+        number += 1;
+        assert_eq!(epoch(&app).await, (number, true), "{way}, {beats} beats later");
+        app.refresh(&revoked.refresh).await.expect(400);
     }
 }
