@@ -237,6 +237,16 @@ fn end_some(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
         .saturating_add(epochs::forget_consents(tx, AT_A_TIME)?))
 }
 
+/// Moves the beat on, unless the rows are older than what is known of them: that would hide it.
+fn go_on(tx: &mut Tx<'_>, known: i64) -> Result<Committed<i64>, StoreError> {
+    let beat = epochs::beat(tx)?;
+    if beat < known {
+        return Ok(Committed::nothing(beat));
+    }
+    let beat = epochs::move_beat(tx)?;
+    Ok(Committed::new(beat, Audit::Routine("the rows go on")))
+}
+
 /// Looks now and then, until the app is dropped.
 pub(crate) fn start(app: &App) {
     let weak = app.downgrade();
@@ -268,19 +278,16 @@ impl App {
             return Ok(());
         };
         let committed = self.store.statistics().committed;
-        let beat = match committed > state.committed {
-            true => {
-                let moved = self.store.write(|tx| {
-                    let beat = epochs::move_beat(tx)?;
-                    Ok::<_, StoreError>(Committed::new(beat, Audit::Routine("the rows go on")))
-                });
-                moved.await?
-            }
+        let before = state.witness;
+        let known = before.map_or(0, |witness| witness.beat);
+        let is_written = committed > state.committed;
+        let beat = match is_written {
+            true => self.store.write(move |tx| go_on(tx, known)).await?,
             false => self.store.read(epochs::beat).await?,
         };
-        // The beat itself was one.
-        state.committed = committed.saturating_add(1);
-        let before = state.witness;
+        // The beat itself was one, if it was moved.
+        let moved = is_written && beat >= known;
+        state.committed = committed.saturating_add(u64::from(moved));
         if before.is_some_and(|witness| witness.beat > beat) {
             // The same database by its name, and older: a backup that was started as it was.
             state.witness = settle(&self.store, &self.clock, before).await?;

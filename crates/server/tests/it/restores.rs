@@ -79,6 +79,33 @@ each_backend! {
             other.refresh(&again.refresh).await.tokens();
         }
     }
+
+    /// A server looks before it moves the beat on: otherwise it would hide from itself, and from
+    /// the others, that the rows are older by one.
+    async fn rows_that_are_older_by_one_beat_are_noticed_by_a_server_that_wrote_on_them(database) {
+        let app = TestApp::start_with(&database).await;
+        for _ in 0..2 {
+            app.sign_in(JUN).await;
+            app.app.keep_epoch().await.unwrap();
+        }
+        assert_eq!(epoch(&app).await, (1, false), "nothing has happened");
+        take_back(&app, 1).await;
+        both_look(&database, &app, &app).await;
+        assert_eq!(epoch(&app).await, (2, true));
+    }
+
+    /// One write is enough for that, also where nothing was written for a while.
+    async fn a_single_write_after_a_quiet_time_moves_the_beat_on(database) {
+        let app = TestApp::start_with(&database).await;
+        app.sign_in(JUN).await;
+        app.app.keep_epoch().await.unwrap();
+        app.app.keep_epoch().await.unwrap();
+        let before = app.app.store.read(munjigi_store::epochs::beat).await.unwrap();
+        take_back(&app, 0).await;
+        app.app.keep_epoch().await.unwrap();
+        let beat = app.app.store.read(munjigi_store::epochs::beat).await.unwrap();
+        assert_eq!(beat, before + 1);
+    }
 }
 
 /// How people put back a directory.
