@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use munjigi_server::operate::Operator;
+use munjigi_server::operate::epochs::Said;
 use munjigi_store::testing::Database;
 use munjigi_store::{Audit, Committed, DatabaseUrl, StoreError, Value, each_backend};
 
@@ -106,6 +108,29 @@ each_backend! {
         let beat = app.app.store.read(munjigi_store::epochs::beat).await.unwrap();
         assert_eq!(beat, before + 1);
     }
+}
+
+/// What is given after everything was ended, and before the epoch is there, is ended with it. A
+/// trigger stands for the request that comes in between.
+#[tokio::test]
+async fn what_is_given_while_an_epoch_begins_is_ended_too() {
+    let database = Database::sqlite();
+    let app = TestApp::start_with(&database).await;
+    let tokens = app.sign_in(MINJI).await;
+    for revive in [
+        "CREATE TRIGGER a_session AFTER INSERT ON epoch BEGIN
+             UPDATE session SET ended_at = NULL; END",
+        "CREATE TRIGGER a_grant AFTER INSERT ON epoch BEGIN
+             UPDATE grant_ SET revoked_at = NULL; END",
+    ] {
+        plant(&app, revive, Vec::new()).await;
+    }
+    let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
+    operator.begin_epoch(Said::Restored).await.unwrap().unwrap();
+    operator.close().await;
+
+    assert_eq!(epoch(&app).await, (2, true));
+    app.refresh(&tokens.refresh).await.expect(400);
 }
 
 /// How people put back a directory.
