@@ -1,6 +1,7 @@
-//! What one address, and of some things one account, may cost this server: how many of its requests may be refused, and how much may
-//! be written for it by strangers, before it is put off. Only refusals and such writes are counted,
-//! so that a right request costs nothing, and while nobody is put off not even a look.
+//! What one address, and of some things one account, may cost this server: how many of its requests
+//! may be refused, and how much may be written for it by strangers, before it is put off. Only
+//! refusals and such writes are counted, so that a right request costs nothing, and while nobody is
+//! put off not even a look.
 //!
 //! In the memory of each node, and nowhere else: a flood must not become writes. What is told to
 //! the audit trail is that an address was put off, once for each time.

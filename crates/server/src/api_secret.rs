@@ -3,8 +3,8 @@
 //! they open nothing but that API: nothing here takes one for itself, and no other API is told of
 //! the secret. It is never published.
 //!
-//! Nor may they end what the API was not given: the `jti` of a token that was made here proves whose
-//! grant it names, by a key that no API has.
+//! Nor may they end what the API was not given: the `jti` of a token that was made here proves
+//! whose grant it names, by a key that no API has.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -283,8 +283,9 @@ each_backend! {
         let proved = genuine["jti"].as_str().unwrap();
         let of_none = format!("{}.{}", theirs["jti"].as_str().unwrap(), "A".repeat(22));
         for jti in [json!("x"), json!(proved), json!(of_none), theirs["jti"].clone()] {
-            let gids = [theirs["gid"].clone(), genuine["gid"].clone(), json!("a\u{0}b"), json!("x")];
-            for gid in &gids {
+            let none = [json!("a\u{0}b"), json!("x")];
+            let gids = [&theirs["gid"], &genuine["gid"], &none[0], &none[1]];
+            for gid in gids {
                 for sub in [&spa, &theirs["sub"]] {
                     let form = [("client_id", "spa"), ("token", &forged(sub, &spa, gid, &jti))];
                     app.form("/oauth2/revoke", &form).await.expect(200);

@@ -32,6 +32,7 @@ async fn a_withdrawn_key_that_a_backup_brings_back_signs_nothing_and_is_withdraw
             let (kind, until) = (RevocationKind::Key, told.until.as_millis());
             verifier.revocations().announce(kind, &told.key, told.not_before, until);
         }
+        app.app.reload().await.unwrap();
         app.advance(10);
         let body = json!({"email": MINJI.0, "password": MINJI.1});
         let answer = app.post("/api/v1/users/signin", body).await;
