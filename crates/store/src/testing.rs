@@ -13,6 +13,7 @@
 
 mod audited;
 mod cluster;
+mod restored;
 mod tables;
 mod tampered;
 
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 
 pub use self::audited::{lose_events, unaudited};
 pub use self::cluster::{Cluster, Copy};
+pub use self::restored::{revive_at_each_epoch, take_back};
 pub use self::tables::{Held, held};
 pub use self::tampered::{Tampering, tamper};
 use crate::migrate::Migration;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use munjigi_server::operate::Operator;
 use munjigi_server::operate::epochs::Said;
-use munjigi_store::testing::Database;
-use munjigi_store::{Audit, Committed, DatabaseUrl, StoreError, Value, each_backend};
+use munjigi_store::testing::{Database, revive_at_each_epoch, take_back};
+use munjigi_store::{DatabaseUrl, each_backend};
 
 use crate::harness::*;
 
@@ -20,22 +20,6 @@ async fn epoch(app: &TestApp) -> (i64, bool) {
     let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::epochs::find(tx);
     let epoch = app.app.store.read(read).await.unwrap().unwrap();
     (epoch.number, epoch.ended_before.is_some())
-}
-
-/// Writes past everything that a server does.
-async fn plant(app: &TestApp, sql: &'static str, parameters: Vec<Value>) {
-    let written = app.app.store.write(move |tx| {
-        tx.exec(sql, parameters.clone())?;
-        Ok::<_, StoreError>(Committed::new((), Audit::Routine("a test")))
-    });
-    written.await.unwrap();
-}
-
-/// The rows become older under servers that run, as those of a base backup that is started as it
-/// was. The node through which that is done has written something since it looked.
-async fn take_back(app: &TestApp, beats: i64) {
-    let sql = "UPDATE counter SET value = value - $1 WHERE name = 'beat'";
-    plant(app, sql, vec![Value::Int(beats)]).await;
 }
 
 /// As a server does by itself every five seconds. A file has one server, so they take turns there.
@@ -68,7 +52,7 @@ each_backend! {
                 app.sign_in(JUN).await;
                 both_look(&database, &app, &other).await;
             }
-            take_back(&app, 3).await;
+            take_back(&app.app.store, 3).await.unwrap();
             both_look(&database, &app, &other).await;
             assert_eq!(epoch(&app).await, (1 + restored, true));
             app.refresh(&tokens.refresh).await.expect(400);
@@ -91,7 +75,7 @@ each_backend! {
             app.app.keep_epoch().await.unwrap();
         }
         assert_eq!(epoch(&app).await, (1, false), "nothing has happened");
-        take_back(&app, 1).await;
+        take_back(&app.app.store, 1).await.unwrap();
         both_look(&database, &app, &app).await;
         assert_eq!(epoch(&app).await, (2, true));
     }
@@ -103,28 +87,20 @@ each_backend! {
         app.app.keep_epoch().await.unwrap();
         app.app.keep_epoch().await.unwrap();
         let before = app.app.store.read(munjigi_store::epochs::beat).await.unwrap();
-        take_back(&app, 0).await;
+        take_back(&app.app.store, 0).await.unwrap();
         app.app.keep_epoch().await.unwrap();
         let beat = app.app.store.read(munjigi_store::epochs::beat).await.unwrap();
         assert_eq!(beat, before + 1);
     }
 }
 
-/// What is given after everything was ended, and before the epoch is there, is ended with it. A
-/// trigger stands for the request that comes in between.
+/// What is given after everything was ended, and before the epoch is there, is ended with it.
 #[tokio::test]
 async fn what_is_given_while_an_epoch_begins_is_ended_too() {
     let database = Database::sqlite();
     let app = TestApp::start_with(&database).await;
     let tokens = app.sign_in(MINJI).await;
-    for revive in [
-        "CREATE TRIGGER a_session AFTER INSERT ON epoch BEGIN
-             UPDATE session SET ended_at = NULL; END",
-        "CREATE TRIGGER a_grant AFTER INSERT ON epoch BEGIN
-             UPDATE grant_ SET revoked_at = NULL; END",
-    ] {
-        plant(&app, revive, Vec::new()).await;
-    }
+    revive_at_each_epoch(&app.app.store).await.unwrap();
     let operator = Operator::open(database.url().clone(), app.clock.clone()).await.unwrap();
     operator.begin_epoch(Said::Restored).await.unwrap().unwrap();
     operator.close().await;
