@@ -165,6 +165,7 @@ mod tests {
 
     /// Numbers are given again, by turns, and who writes into a file leaves it its number.
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "two files are to be made at two times")]
     fn an_older_one_that_is_put_back_is_another_file_however_often_it_was_written_since() {
         let directory = tempfile::tempdir().unwrap();
         let database = directory.path().join("m.db");
