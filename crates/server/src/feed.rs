@@ -259,8 +259,8 @@ impl App {
         Ok(Page { entries, place, has_more })
     }
 
-    /// Makes sure that what this node knows of the feed is at most a second old: for whoever is told
-    /// by it that a token is good.
+    /// Makes sure that what this node knows of the feed is at most a second old: for whoever is
+    /// told by it that a token is good.
     ///
     /// # Errors
     /// When the database does not answer in time: what is known may be over.
@@ -269,7 +269,7 @@ impl App {
             return Ok(());
         }
         let look = tokio::time::timeout(BUDGET, self.look());
-        look.await.unwrap_or_else(|_| Err(Failure::Store(StoreError::Overloaded)))
+        look.await.unwrap_or(Err(Failure::Store(StoreError::Overloaded)))
     }
 
     /// Looks at the database, unless somebody just did while this one waited for its turn.

@@ -1,7 +1,7 @@
 //! How often may be guessed (NIST SP 800-63B-4 §3.2.2, ASVS 6.3.1): one ledger for each account,
 //! for every kind of guess. Whoever fails on purpose makes it slow, and after a day of that closes
-//! it to passwords from devices that are not known: those that are have a ledger of their own, and a
-//! new password, by mail or from an operator, begins anew.
+//! it to passwords from devices that are not known. Those that are have a ledger of their own, and
+//! a new password, by mail or from an operator, begins anew.
 //!
 //! # A guess is counted before it is looked at
 //!

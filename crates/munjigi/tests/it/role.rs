@@ -68,6 +68,7 @@ async fn identity(url: &str) -> Option<String> {
     standing.map(|standing| standing.identity)
 }
 
+#[expect(clippy::disallowed_methods, reason = "nobody is told when a connection is gone")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_role_that_owns_its_database_is_enough_and_another_database_is_told_apart() {
     let Some(cluster) = cluster().await else { return };

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Method;
 use munjigi_core::audit::Kind;
 use munjigi_server::operate::Operator;
 use munjigi_server::operate::epochs::Said;
@@ -169,7 +170,8 @@ each_backend! {
         let ask = [("token", tokens.access.as_str())];
         let active = other.form_as(other.web(), INTROSPECT, &ask).await.expect(200);
         assert_eq!(active.json()["active"], true, "{}", active.shown());
-        app.call(http::Method::POST, "/api/v1/users/signout", &tokens.access, json!({})).await.expect(204);
+        let out = app.call(Method::POST, "/api/v1/users/signout", &tokens.access, json!({}));
+        out.await.expect(204);
 
         let ended = other.form_as(other.web(), INTROSPECT, &ask).await.expect(200);
         assert_eq!(ended.json(), json!({"active": false}));

@@ -500,6 +500,8 @@ async fn queued(app: &TestApp) -> usize {
     due.iter().filter(|due| due.parcel.kind == Kind::Logout).count()
 }
 
+const MY_SESSIONS: &str = "/api/v1/users/me/sessions";
+
 /// However a session ends, what it let in is told of it: none of the ways may forget.
 #[tokio::test]
 async fn every_way_of_ending_a_session_tells_its_clients() {
@@ -510,7 +512,6 @@ async fn every_way_of_ending_a_session_tells_its_clients() {
         it.backchannel_logout_uri = WebUri::parse("https://client.example/back");
     };
     register(&app, "first-party", put).await;
-    const MY_SESSIONS: &str = "/api/v1/users/me/sessions";
     let admin = app.sign_in(JUN).await.access;
     let sid = |token: &str| claims(token)["sid"].as_str().unwrap().to_owned();
     let operator = Operator::open(database, app.clock.clone()).await.unwrap();

@@ -85,15 +85,12 @@ pub async fn refresh(
     let refused = context.event(Kind::RefreshRefused, Actor::Client(client.id.clone()))?;
     let refused = refused.subject(presented.user_id).client(client.id.clone());
     let theft = theft.subject(presented.user_id).client(client.id.clone());
+    let audience = |name: &String| issue::audience(app, &snapshot, name);
     let rotation = Rotation {
         app: app.clone(),
         snapshot: Arc::clone(&snapshot),
         asked_scope: parse_scope(asked.scope.as_deref())?,
-        asked_resources: asked
-            .resources
-            .iter()
-            .map(|name| issue::audience(app, &snapshot, name))
-            .collect(),
+        asked_resources: asked.resources.iter().map(audience).collect(),
         refused: refused.with("gid", presented.grant_id),
         theft: theft.with("gid", presented.grant_id).with("generation", presented.generation),
         trail,
