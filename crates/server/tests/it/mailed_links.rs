@@ -369,6 +369,7 @@ async fn asking_for_a_link_gets_the_same_answer_for_every_address() {
 
 /// LG-02 of the attack kit, by its cause: the answer waits for a time, not for the work. The
 /// campaign `munjigi-e2e timings` measures what comes of it.
+#[expect(clippy::disallowed_methods, reason = "the time of the answer is the point")]
 #[tokio::test]
 async fn asking_for_a_link_is_answered_at_a_time_that_does_not_depend_on_the_work() {
     let visitor = start().await;

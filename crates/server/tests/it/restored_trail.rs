@@ -102,12 +102,12 @@ async fn a_trail_goes_on_from_the_backup_and_whoever_kept_more_sees_that_it_part
 
     // As long as there is less than was lost, a kept checkpoint tells of a rollback …
     let (app, mut sequencer) = start(&database, 40).await;
-    let found = verify(&app, &database, &lost.key, &[lost.newest.clone()]).await;
+    let found = verify(&app, &database, &lost.key, std::slice::from_ref(&lost.newest)).await;
     assert!(forked(&found), "{found:?}");
     let after = sign(&app, &mut sequencer, &database).await;
     assert_eq!(after.key, in_backup.key);
     assert!(after.newest.size < lost.newest.size, "{} signed", after.newest.size);
-    let found = verify(&app, &database, &lost.key, &[lost.newest.clone()]).await;
+    let found = verify(&app, &database, &lost.key, std::slice::from_ref(&lost.newest)).await;
     assert!(forked(&found), "{found:?}");
 
     // … and of a fork once there is as much and more, which holds by itself.
