@@ -67,7 +67,7 @@ impl Connection {
             if let Err(StoreError::Internal(said)) = asked
                 && said.contains(NOT_ALLOWED)
             {
-                tracing::warn!("{grant}");
+                tracing::warn!(why = grant, "the role of this server in PostgreSQL lacks a right");
             }
         }
     }
