@@ -141,7 +141,8 @@ fn grant(number: u64, all: u64, now: Timestamp) -> Grant {
         id: grant_id(number, now),
         client_id,
         session_id: SessionId::from_parts(now, random(number)),
-        scope: "openid profile events:read".parse().unwrap(),
+        // Without `openid`: a refresh brings an access token alone, which is what its bound has.
+        scope: "profile events:read".parse().unwrap(),
         audiences: vec![PLANNER_AUDIENCE.to_owned()],
         generation: 1,
         nonce: [5; 16],
