@@ -112,8 +112,9 @@ pub async fn run(args: KeysArgs, output: Output) -> Result<(), Stop> {
         }
         Verb::Rotate(rotate) => {
             let app = opened(&args.database, &rotate.sealing).await?;
-            let now = app.clock.now();
             let rotated = rotated(&app, &rotate).await;
+            // Afterwards: a key that was told to sign at once does so by now.
+            let now = app.clock.now();
             app.store.clone().close().await;
             let key = rotated?;
             let state = if key.activates_at > now { State::Pending } else { State::Active };
