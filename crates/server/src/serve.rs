@@ -190,5 +190,6 @@ async fn accept(
         }
     }
 }
+
 #[cfg(test)]
 mod tests;

@@ -29,11 +29,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-async fn stop(app: TestApp) {
+pub async fn stop(app: TestApp) {
     app.app.store.clone().close().await;
 }
 
-async fn epoch(app: &TestApp) -> (i64, bool) {
+/// The number of the epoch, and whether everything of before it was ended.
+pub async fn epoch(app: &TestApp) -> (i64, bool) {
     let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::epochs::find(tx);
     let epoch = app.app.store.read(read).await.unwrap().unwrap();
     (epoch.number, epoch.ended_before.is_some())

@@ -10,17 +10,8 @@ use munjigi_server::operate::epochs::Said;
 use munjigi_store::testing::{Database, revive_at_each_epoch, take_back};
 use munjigi_store::{DatabaseUrl, each_backend};
 
+use crate::epochs::{epoch, stop};
 use crate::harness::*;
-
-async fn stop(app: TestApp) {
-    app.app.store.clone().close().await;
-}
-
-async fn epoch(app: &TestApp) -> (i64, bool) {
-    let read = |tx: &mut munjigi_store::ReadTx<'_>| munjigi_store::epochs::find(tx);
-    let epoch = app.app.store.read(read).await.unwrap().unwrap();
-    (epoch.number, epoch.ended_before.is_some())
-}
 
 /// As a server does by itself every five seconds. A file has one server, so they take turns there.
 async fn both_look(database: &Database, app: &TestApp, other: &TestApp) {
