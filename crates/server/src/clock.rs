@@ -40,3 +40,13 @@ impl Clock {
 pub(crate) fn stopwatch() -> Instant {
     Instant::now()
 }
+
+/// Waits for the next multiple of `step` since `began`: for answers whose time would tell what was
+/// done for them (LG-02 of the attack kit). As long as that takes less than a step it tells nothing.
+#[expect(clippy::disallowed_methods, reason = "the answer is to come at that time, no event")]
+pub(crate) async fn even_out(began: Instant, step: Duration) {
+    let took = began.elapsed();
+    let steps = took.as_nanos().checked_div(step.as_nanos()).unwrap_or_default();
+    let steps = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
+    tokio::time::sleep(step.saturating_mul(steps).saturating_sub(took)).await;
+}

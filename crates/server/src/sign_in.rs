@@ -2,6 +2,7 @@
 //! stands on one path and is missing on the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use munjigi_core::account::user::{Session, User};
 use munjigi_core::account::{Email, Password, StoredHash, Username};
@@ -22,6 +23,7 @@ use crate::app::App;
 use crate::attempts::{
     Account, Counted, Ledger, count, give_back, is_at_home, record, wait_of_account,
 };
+use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::issue::{self, TokenResponse, UserToken};
@@ -35,6 +37,10 @@ use crate::snapshot::Snapshot;
 
 /// A password, as one of the ways to prove who one is (RFC 8176 §2).
 pub(crate) const PASSWORD: &str = "pwd";
+
+/// After how long, or a multiple of it, a guess that is put off is answered: no hash hides what
+/// there is to read and to write for an account and not for none (LG-02 of the attack kit).
+const PUT_OFF_AFTER: Duration = Duration::from_millis(50);
 
 /// What somebody typed to say who they are. It is not known yet whether there is such an account.
 #[derive(Clone)]
@@ -295,11 +301,13 @@ pub(crate) async fn prove(
         app.metrics.signed_in(SignInOutcome::Throttled);
         return Err(denied.into());
     }
+    let began = clock::stopwatch();
     let throttled = refusal(context, client, None, "too many attempts")?;
     let (account, ledger) = match count(app, context, (login, device), throttled).await? {
         Counted::Go { account, ledger } => (account, ledger),
         Counted::Throttled { until, .. } => {
             app.metrics.signed_in(SignInOutcome::Throttled);
+            clock::even_out(began, PUT_OFF_AFTER).await;
             return Err(SignInError::Throttled(wait_of_account(app, until)));
         }
     };

@@ -26,9 +26,11 @@ async fn lg_02_no_answer_tells_by_far_what_an_account_is() {
         assert!(compared.fastest.iter().all(|took| *took > hash / 2.0), "{compared:?}, {hash} ms");
     }
     alike(&street.sign_ups().await);
-    alike(&street.throttled().await);
+    let put_off = street.throttled().await;
+    alike(&put_off);
     let recoveries = street.recoveries().await;
     alike(&recoveries);
     // They are answered when the time has come, whatever there was to do.
     assert!(recoveries.fastest.iter().all(|took| *took >= 100.0), "{recoveries:?}");
+    assert!(put_off.fastest.iter().all(|took| *took >= 50.0), "{put_off:?}");
 }
