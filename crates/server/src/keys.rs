@@ -87,6 +87,8 @@ pub struct KeyRing {
     pub refresh: Zeroizing<[u8; 32]>,
     /// Keys the hash under which attempts are counted.
     pub attempts: Zeroizing<[u8; 32]>,
+    /// Keys what is kept of the codes that devices show.
+    pub user_codes: Zeroizing<[u8; 32]>,
     root: Zeroizing<[u8; 32]>,
 }
 
@@ -169,6 +171,7 @@ impl KeyRing {
             signing,
             refresh: derive(b"refresh token"),
             attempts: derive(b"attempts"),
+            user_codes: derive(b"user code"),
             root,
         })
     }

@@ -10,7 +10,7 @@ use munjigi_core::account::Profile;
 use munjigi_core::account::link::Purpose;
 use munjigi_core::audit::Outcome;
 use munjigi_core::oauth::client::{AuthMethod, GrantType, Origin, Party, Pkce};
-use munjigi_core::oauth::device::UserCode;
+use munjigi_core::oauth::device::StoredUserCode;
 use munjigi_core::oauth::metadata::Metadata;
 use munjigi_core::oauth::parameters::Parameters;
 use munjigi_core::oauth::pkce::CodeChallenge;
@@ -80,7 +80,7 @@ as_word! {
     Origin: Origin::parse, "how a client came to be known";
     revocation::Kind: revocation::Kind::parse, "what is revoked";
     Purpose: Purpose::parse, "what a link is for";
-    UserCode: UserCode::parse, "a user code";
+    StoredUserCode: StoredUserCode::parse, "what is kept of a user code";
     Outcome: outcome, "how something ended";
 }
 

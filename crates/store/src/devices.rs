@@ -3,7 +3,7 @@
 //! once, by the guards here.
 
 use munjigi_core::id::{ClientId, SessionId, UserId};
-use munjigi_core::oauth::device::{DeviceAuthorization, UserCode};
+use munjigi_core::oauth::device::{DeviceAuthorization, StoredUserCode};
 use munjigi_core::time::{Span, Timestamp};
 
 use crate::{ReadTx, Result, Row, Tx, params};
@@ -59,7 +59,7 @@ pub fn find(tx: &mut ReadTx<'_>, hash: &[u8; 32]) -> Result<Option<DeviceAuthori
 /// What the device that shows this code asked for.
 pub fn find_by_user_code(
     tx: &mut ReadTx<'_>,
-    user_code: &UserCode,
+    user_code: &StoredUserCode,
 ) -> Result<Option<DeviceAuthorization>> {
     let row = tx.find_row(
         concat!("SELECT ", device_columns!(), " FROM device WHERE user_code = $1"),

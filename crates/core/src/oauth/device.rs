@@ -8,7 +8,7 @@ use crate::account::budget::Budget;
 use crate::id::{ClientId, SessionId, UserId};
 use crate::oauth::api::Audience;
 use crate::oauth::scope::Scope;
-use crate::secret::constant_time_eq;
+use crate::secret::{constant_time_eq, keyed_hash};
 use crate::time::{Span, Timestamp};
 
 /// How long a person has to find the page and to type the code.
@@ -74,9 +74,11 @@ impl UserCode {
         (fits && letters.len() == USER_CODE_LETTERS).then_some(Self(letters))
     }
 
-    /// The canonical form: eight capital letters.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// What is kept of it. The same code is the same, under one key.
+    pub fn stored(&self, key: &[u8; 32]) -> StoredUserCode {
+        let hash = keyed_hash(key, &[self.0.as_bytes()]);
+        let random = hash.first_chunk().copied().unwrap_or_default();
+        StoredUserCode(Self::from_random(random).0)
     }
 }
 
@@ -88,13 +90,32 @@ impl fmt::Display for UserCode {
     }
 }
 
+/// What is kept of a user code: a keyed hash, spelled in as many letters as the code itself has, so
+/// that whoever reads the database can type none. Two codes that have the same one do not live at
+/// the same time, as two that are the same do not.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoredUserCode(String);
+
+impl StoredUserCode {
+    /// Reads what was kept.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_canonical = |code: &UserCode| code.0 == text;
+        UserCode::parse(text).filter(is_canonical).map(|code| Self(code.0))
+    }
+
+    /// Eight capital letters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a device asked for, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceAuthorization {
     /// The hash of the device code.
     pub hash: [u8; 32],
-    /// What the person types.
-    pub user_code: UserCode,
+    /// What is kept of the code that the person types.
+    pub user_code: StoredUserCode,
     /// Which client asks.
     pub client_id: ClientId,
     /// For what.
@@ -256,7 +277,7 @@ mod tests {
     fn device() -> DeviceAuthorization {
         DeviceAuthorization {
             hash: [1; 32],
-            user_code: UserCode::parse("WDJB-MJHT").unwrap(),
+            user_code: UserCode::parse("WDJB-MJHT").unwrap().stored(&[1; 32]),
             client_id: "tv".parse().unwrap(),
             scope: Scope::empty(),
             audiences: vec![],
@@ -295,7 +316,7 @@ mod tests {
         for same in ["wdjbmjht", " WDJB MJHT ", "wd.jb_mj-ht", "WDJB–MJHT"] {
             assert_eq!(UserCode::parse(same).as_ref(), Some(&code), "{same}");
         }
-        assert_eq!((code.as_str(), code.to_string().as_str()), ("WDJBMJHT", "WDJB-MJHT"));
+        assert_eq!(code.to_string(), "WDJB-MJHT");
         for bad in ["", "WDJB-MJH", "WDJB-MJHTX", "WDJA-MJHT", "WDJ8-MJHT", "문지기문지기문지"]
         {
             assert_eq!(UserCode::parse(bad), None, "{bad}");
@@ -311,9 +332,24 @@ mod tests {
             random[15] = byte.wrapping_mul(7);
             let code = UserCode::from_random(random);
             assert_eq!(UserCode::parse(&code.to_string()), Some(code.clone()));
-            seen.extend(code.as_str().bytes());
+            seen.extend(code.0.bytes());
         }
         assert_eq!(seen.len(), 20);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_user_code_is_another_one_under_another_key() {
+        let code = UserCode::parse("WDJB-MJHT").unwrap();
+        let stored = code.stored(&[1; 32]);
+        assert_eq!(code.stored(&[1; 32]), stored);
+        assert_ne!(code.stored(&[2; 32]), stored);
+        assert_ne!(stored.as_str(), code.0);
+        let again = UserCode::parse(stored.as_str()).unwrap().stored(&[1; 32]);
+        assert_ne!(again, stored, "typed as a code it is another one");
+        assert_eq!(StoredUserCode::parse(stored.as_str()), Some(stored));
+        for bad in ["", "WDJB-MJHT", "wdjbmjht", "WDJAMJHT", "WDJBMJHTB"] {
+            assert_eq!(StoredUserCode::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@ use axum::extract::ConnectInfo;
 use futures_util::future::join_all;
 use http::header::COOKIE;
 use http::{Method, Request};
-use munjigi_core::oauth::device::UserCode;
+use munjigi_core::oauth::device::StoredUserCode;
 use munjigi_server::{Config, jobs};
+use munjigi_store::testing::contents;
 use munjigi_store::{DatabaseUrl, StoreError, devices, each_backend};
 use serde_json::{Value, json};
 
@@ -540,12 +541,21 @@ async fn what_is_wrong_with_a_request_is_told_to_the_device() {
     }
     app.post("/oauth2/device_authorization", json!({"client_id": "tv"})).await.expect(415);
     app.get("/oauth2/device_authorization").await.expect(405);
-    let none = app.app.store.read(|tx| devices::find_by_user_code(tx, &code("BBBB-BBBB"))).await;
-    assert_eq!(none, Ok::<_, StoreError>(None));
+    let tables = contents(&app.app.store).await.unwrap();
+    assert!(tables.contains(&("device", 0)), "{tables:?}");
 }
 
-fn code(text: &str) -> UserCode {
-    UserCode::parse(text).unwrap()
+/// Who reads the database can type no code.
+#[tokio::test]
+async fn a_code_is_not_kept_as_it_is_shown() {
+    let app = start().await;
+    let television = Television::ask(&app).await;
+    let shown = StoredUserCode::parse(&television.user_code.replace('-', "")).unwrap();
+    let kept = app.app.store.read(move |tx| devices::find_by_user_code(tx, &shown)).await;
+    assert_eq!(kept, Ok::<_, StoreError>(None));
+    let minji = signed_in(&app, MINJI).await;
+    let page = television.press(&minji, "continue").await.expect(200).page();
+    assert!(page.contains(&television.user_code), "{page}");
 }
 
 /// A public client proves nothing: whoever names it fills no table.

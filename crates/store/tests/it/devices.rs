@@ -1,6 +1,6 @@
 //! Device authorizations.
 
-use munjigi_core::oauth::device::{DeviceAuthorization, UserCode};
+use munjigi_core::oauth::device::{DeviceAuthorization, StoredUserCode};
 use munjigi_core::time::Span;
 use munjigi_store::{Store, StoreError, devices, each_backend};
 
@@ -49,7 +49,7 @@ each_backend! {
         assert_eq!(find(&store, 1).await, device(1));
         let found = read(&store, |tx| devices::find_by_user_code(tx, &device(2).user_code)).await;
         assert_eq!(found, Some(bare));
-        let unknown = UserCode::parse("BBBB-BBBB").unwrap();
+        let unknown = StoredUserCode::parse("BBBBBBBB").unwrap();
         assert_eq!(read(&store, move |tx| devices::find_by_user_code(tx, &unknown)).await, None);
         assert_eq!(read(&store, |tx| devices::find(tx, &[9; 32])).await, None);
     }

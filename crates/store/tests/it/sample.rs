@@ -223,7 +223,7 @@ pub fn code(of: u64, in_session: u64, number: u64) -> Code {
 pub fn device(number: u8) -> DeviceAuthorization {
     DeviceAuthorization {
         hash: [number; 32],
-        user_code: UserCode::from_random([number; 16]),
+        user_code: UserCode::from_random([number; 16]).stored(&[1; 32]),
         client_id: client_id("shop"),
         scope: "openid".parse().unwrap(),
         audiences: vec!["urn:example:planner".to_owned()],

@@ -93,10 +93,12 @@ pub async fn device_authorization(
     let event = event.client(client.id.clone()).with("scope", &scope);
     let reference = Reference::new(ReferenceKind::DeviceCode, random::bytes()?);
 
+    let snapshot = app.snapshot_kept();
     for _ in 0..DRAWS {
+        let user_code = UserCode::from_random(random::bytes()?);
         let device = DeviceAuthorization {
             hash: reference.hash(),
-            user_code: UserCode::from_random(random::bytes()?),
+            user_code: user_code.stored(&snapshot.keys.user_codes),
             client_id: client.id.clone(),
             scope: scope.clone(),
             audiences: audiences.clone(),
@@ -113,7 +115,6 @@ pub async fn device_authorization(
             denied_at: None,
             spent_at: None,
         };
-        let user_code = device.user_code.clone();
         match write(&app, device, event.clone()).await {
             Ok(Asked::Written) => return Ok(reply(&app, &reference, &user_code)),
             Ok(Asked::Wait(until)) => {

@@ -16,7 +16,8 @@ use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::id::UserId;
 use munjigi_core::oauth::client::{Client, GrantType, Origin};
 use munjigi_core::oauth::device::{
-    Answer, DeviceAuthorization, GUESSES_FROM_AN_ADDRESS, GUESSES_OF_A_PERSON, UserCode,
+    Answer, DeviceAuthorization, GUESSES_FROM_AN_ADDRESS, GUESSES_OF_A_PERSON, StoredUserCode,
+    UserCode,
 };
 use munjigi_core::time::Timestamp;
 use munjigi_store::{Audit, Committed, StoreError, Tx, devices, sessions};
@@ -120,14 +121,14 @@ pub async fn send(
     if let Err(denied) = addresses::look(&app, &context, Limit::Token) {
         return frame.put_off(denied);
     }
-    let answered = pressed(&app, &context, &visitor, (press, user_code)).await;
+    let answered = pressed(&app, &context, &visitor, (press, &user_code)).await;
     if matches!(answered, Ok(Outcome::Unknown | Outcome::Wait(_)))
         && let Err(denied) = addresses::count(&app, &context, Limit::Token).await
     {
         return frame.put_off(denied);
     }
     match answered {
-        Ok(Outcome::Ask(device)) => ask(&app, frame, &visitor, &device),
+        Ok(Outcome::Ask(device)) => ask(&app, frame, &visitor, (&device, &user_code)),
         Ok(Outcome::Allowed) => done(frame, Done::DeviceAllowed),
         Ok(Outcome::Denied) => done(frame, Done::DeviceDenied),
         Ok(Outcome::Unknown) => unknown(),
@@ -168,7 +169,12 @@ fn sign_in_first(
 }
 
 /// Who asks, for what and from where, with the two buttons (DV-01 of the attack kit).
-fn ask(app: &App, frame: Frame, visitor: &Visitor, device: &DeviceAuthorization) -> Page {
+fn ask(
+    app: &App,
+    frame: Frame,
+    visitor: &Visitor,
+    (device, user_code): (&DeviceAuthorization, &UserCode),
+) -> Page {
     let snapshot = app.snapshot_kept();
     let Some(client) = snapshot.clients.get(&device.client_id) else {
         return frame.refuse(Reason::UnknownClient);
@@ -182,7 +188,7 @@ fn ask(app: &App, frame: Frame, visitor: &Visitor, device: &DeviceAuthorization)
     let at = frame.moment(device.created_at);
     let publisher = documents::host_of(client);
     let asked = DeviceAsked {
-        user_code: &device.user_code.to_string(),
+        user_code: &user_code.to_string(),
         client: &client.name,
         publisher: publisher.as_deref(),
         is_unverified: client.origin != Origin::Made,
@@ -215,7 +221,7 @@ enum Outcome {
 /// What the transaction needs besides the rows.
 struct Pressed {
     press: Press,
-    user_code: UserCode,
+    user_code: StoredUserCode,
     visitor: Visitor,
     snapshot: Arc<Snapshot>,
     draw: Draw,
@@ -236,7 +242,7 @@ async fn pressed(
     app: &App,
     context: &Context,
     visitor: &Visitor,
-    (press, user_code): (Press, UserCode),
+    (press, user_code): (Press, &UserCode),
 ) -> Result<Outcome, Failure> {
     let user_id = visitor.user.id;
     let event = |kind| {
@@ -247,7 +253,7 @@ async fn pressed(
     let idle_expires_at = context.now.plus(snapshot.settings.session_idle_ttl);
     let pressed = Pressed {
         press,
-        user_code,
+        user_code: user_code.stored(&snapshot.keys.user_codes),
         visitor: visitor.clone(),
         idle_expires_at: idle_expires_at.min(visitor.session.expires_at),
         snapshot,
