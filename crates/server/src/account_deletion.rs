@@ -104,7 +104,7 @@ impl Farewell {
         {
             return Ok(Committed::nothing(None));
         }
-        throttles::clear(tx, &self.proof.ledger)?;
+        throttles::clear(tx, self.proof.ledger.hash())?;
         mailed_link::revoke_open(tx, &user.id, now)?;
         if let Some(parcel) = &self.parcel {
             sending::insert(tx, parcel)?;

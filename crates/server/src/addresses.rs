@@ -103,9 +103,9 @@ impl Limit {
 struct Victims(u128);
 
 impl Victims {
-    fn and(self, whose: Option<&Ledger>) -> Self {
+    fn and(self, whose: Option<&[u8; 32]>) -> Self {
         // A keyed hash: nobody can aim at a bit.
-        let bit = whose.and_then(|ledger| ledger.first()).map_or(0, |byte| 1 << (byte & 0x7f));
+        let bit = whose.and_then(|hash| hash.first()).map_or(0, |byte| 1 << (byte & 0x7f));
         Self(self.0 | bit)
     }
 
@@ -277,7 +277,7 @@ pub async fn count(app: &App, context: &Context, limit: Limit) -> Result<(), Den
 /// As there.
 pub async fn count_guess(app: &App, context: &Context, at: &Ledger) -> Result<(), Denied> {
     let counted = counted(app, context, Limit::Password);
-    charge(app, context, (Limit::Password, &Actor::Anonymous, Some(at)), counted).await
+    charge(app, context, (Limit::Password, &Actor::Anonymous, Some(at.hash())), counted).await
 }
 
 /// The same of what somebody asks for who has proved who they are: on their account as well, from
@@ -299,7 +299,7 @@ pub async fn count_caller(
 async fn charge(
     app: &App,
     context: &Context,
-    (limit, caller, whose): (Limit, &Actor, Option<&Ledger>),
+    (limit, caller, whose): (Limit, &Actor, Option<&[u8; 32]>),
     counted: impl Iterator<Item = (Key, Budget)>,
 ) -> Result<(), Denied> {
     let now = app.clock.now();
@@ -380,7 +380,12 @@ impl Addresses {
         }
     }
 
-    fn take(&self, (key, whose): (Key, Option<&Ledger>), budget: &Budget, now: Timestamp) -> Took {
+    fn take(
+        &self,
+        (key, whose): (Key, Option<&[u8; 32]>),
+        budget: &Budget,
+        now: Timestamp,
+    ) -> Took {
         let Some(mut shard) = self.shard(&key) else { return Took::Counted };
         let known = shard.get(&key).copied().filter(|entry| now < entry.back_at);
         let before = known.map_or(Attempts::CLEAR, |entry| entry.out);

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use munjigi_core::account::attempts::FREE_FAILURES;
+use munjigi_core::account::attempts::{FREE_FAILURES, FREE_FAILURES_AT_HOME};
 use munjigi_core::account::budget::Budget;
 use munjigi_core::account::user::User;
-use munjigi_core::account::{Attempt, Attempts, Taken};
+use munjigi_core::account::{Attempt, Attempts, Email, Taken};
 use munjigi_core::audit::Event;
 use munjigi_core::id::UserId;
 use munjigi_core::secret::keyed_hash;
@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::clock;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::keys::KeyRing;
 use crate::known_device::KnownDevice;
 use crate::reply::wait::{Quota, Wait};
 use crate::sign_in::Login;
@@ -34,7 +35,49 @@ const LONGEST_WAIT: Span = Span::from_seconds(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(40);
 
 /// A place in the ledger: a keyed hash, so that the table tells nobody who was asked for.
-pub type Ledger = [u8; 32];
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    hash: [u8; 32],
+    free: u32,
+}
+
+impl Ledger {
+    /// Where guesses at an account are counted, by whichever of its names (CVE-2025-24806).
+    pub fn of_account(keys: &KeyRing, user_id: &UserId) -> Self {
+        Self::new(keys, &[b"user", user_id.as_bytes()], FREE_FAILURES)
+    }
+
+    /// Where those from a device are that is known for its owner: nobody elsewhere can use up its
+    /// budget (LG-07 of the attack kit).
+    fn of_device(keys: &KeyRing, user_id: &UserId, device: &KnownDevice) -> Self {
+        let whose = [&b"device"[..], user_id.as_bytes(), device.id()];
+        Self::new(keys, &whose, FREE_FAILURES_AT_HOME)
+    }
+
+    /// Where guesses are counted at a name that nobody has.
+    fn of_nobody(keys: &KeyRing, login: &Login) -> Self {
+        Self::new(keys, &[b"nobody", login.canonical().as_bytes()], FREE_FAILURES)
+    }
+
+    /// Where mails to an address are counted that anybody may ask for.
+    pub fn of_mails(keys: &KeyRing, email: &Email) -> Self {
+        Self::new(keys, &[b"mail", email.canonical().as_bytes()], FREE_FAILURES)
+    }
+
+    fn new(keys: &KeyRing, whose: &[&[u8]], free: u32) -> Self {
+        Self { hash: keyed_hash(&keys.attempts, whose), free }
+    }
+
+    /// The key of its row.
+    pub const fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// How many attempts in a row are not delayed there.
+    pub const fn free(&self) -> u32 {
+        self.free
+    }
+}
 
 /// Somebody's account, with the stored hash of their password if they have one.
 #[derive(Clone)]
@@ -155,7 +198,7 @@ async fn room_again(app: &App, ledger: Ledger, patience: Duration) -> Result<Wai
     let started = clock::stopwatch();
     while started.elapsed() < patience {
         tokio::time::sleep(LOOK_AGAIN).await;
-        let attempts = app.store.read(move |tx| throttles::find(tx, &ledger)).await?;
+        let attempts = app.store.read(move |tx| throttles::find(tx, ledger.hash())).await?;
         let now = app.clock.now();
         if attempts.unwrap_or(Attempts::CLEAR).may_attempt(now) == Attempt::Allowed {
             return Ok(Waited::Enough);
@@ -166,7 +209,7 @@ async fn room_again(app: &App, ledger: Ledger, patience: Duration) -> Result<Wai
 
 async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
     let now = app.clock.now();
-    let key = app.snapshot().keys.attempts.clone();
+    let snapshot = app.snapshot();
     let counted = app.store.write(move |tx| {
         let account = match &guessed {
             Guessed::Login(login, _) => find(tx, login)?,
@@ -175,34 +218,31 @@ async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
                 None => None,
             },
         };
+        let keys = &snapshot.keys;
         let ledger = match (&account, &guessed) {
-            // LG-07: nobody elsewhere can use up the budget of a device that is known.
             (Some(Account { user, .. }), Guessed::Login(_, Some(device)))
                 if device.belongs_to(user) =>
             {
-                keyed_hash(&key, &[b"device", user.id.as_bytes(), device.id()])
+                Ledger::of_device(keys, &user.id, device)
             }
-            // One account, one budget, whichever of its names was used (CVE-2025-24806).
-            (Some(account), _) => keyed_hash(&key, &[b"user", account.user.id.as_bytes()]),
-            (None, Guessed::User(id)) => keyed_hash(&key, &[b"user", id.as_bytes()]),
-            (None, Guessed::Login(login, _)) => {
-                keyed_hash(&key, &[b"nobody", login.canonical().as_bytes()])
-            }
+            (Some(account), _) => Ledger::of_account(keys, &account.user.id),
+            (None, Guessed::User(id)) => Ledger::of_account(keys, id),
+            (None, Guessed::Login(login, _)) => Ledger::of_nobody(keys, login),
         };
-        let throttle = throttles::find(tx, &ledger)?.unwrap_or(Attempts::CLEAR);
+        let throttle = throttles::find(tx, ledger.hash())?.unwrap_or(Attempts::CLEAR);
         // Nobody has guessed at a password that is newer.
         let is_over = |it: &Account| it.user.password_changed_at > Some(throttle.last_failed_at);
         let is_over = account.as_ref().is_some_and(is_over);
         let throttle = if is_over { Attempts::CLEAR } else { throttle };
 
-        match throttle.take_guess(now) {
+        match throttle.take_guess(ledger.free(), now) {
             Taken::Wait { until } => {
                 let subject = account.map(|account| account.user.id);
                 Ok(Committed::nothing(Counted::Throttled { until, ledger, subject }))
             }
             Taken::Counted(counted) => {
                 let counted = munjigi_core::planted!("guess_not_counted" => throttle, counted);
-                throttles::put(tx, &ledger, &counted, counted.expires_at())?;
+                throttles::put(tx, ledger.hash(), &counted, counted.expires_at())?;
                 let go = Counted::Go { account: account.map(Box::new), ledger };
                 Ok::<_, StoreError>(Committed::new(go, Audit::Routine("a guess is counted")))
             }
@@ -223,14 +263,14 @@ fn find(tx: &mut ReadTx<'_>, login: &Login) -> Result<Option<Account>, StoreErro
 /// Gives a guess back that was counted and never looked at.
 pub async fn give_back(app: &App, ledger: Ledger) -> Result<(), Failure> {
     let given = app.store.write(move |tx| {
-        let Some(throttle) = throttles::find(tx, &ledger)? else {
+        let Some(throttle) = throttles::find(tx, ledger.hash())? else {
             return Ok::<_, StoreError>(Committed::nothing(()));
         };
-        let throttle = throttle.given_back();
+        let throttle = throttle.given_back(ledger.free());
         if throttle == Attempts::CLEAR {
-            throttles::clear(tx, &ledger)?;
+            throttles::clear(tx, ledger.hash())?;
         } else {
-            throttles::put(tx, &ledger, &throttle, throttle.expires_at())?;
+            throttles::put(tx, ledger.hash(), &throttle, throttle.expires_at())?;
         }
         Ok(Committed::new((), Audit::Routine("a guess is given back")))
     });
@@ -240,7 +280,7 @@ pub async fn give_back(app: &App, ledger: Ledger) -> Result<(), Failure> {
 /// Budgets that are drawn on together, in the transaction in which it shows whether there was
 /// something to draw for.
 #[derive(Clone, Default)]
-pub struct Draw(Vec<(Ledger, Budget)>);
+pub struct Draw(Vec<([u8; 32], Budget)>);
 
 impl Draw {
     /// With one budget more, of whatever `whose` names.
@@ -254,8 +294,8 @@ impl Draw {
     /// Whether one may be taken out of each.
     pub fn look(&self, tx: &mut ReadTx<'_>, now: Timestamp) -> Result<Attempt, StoreError> {
         let mut answer = Attempt::Allowed;
-        for (ledger, budget) in &self.0 {
-            let before = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
+        for (hash, budget) in &self.0 {
+            let before = throttles::find(tx, hash)?.unwrap_or(Attempts::CLEAR);
             if let Taken::Wait { until } = budget.take(&before, now) {
                 let so_far = match answer {
                     Attempt::Allowed => until,
@@ -269,10 +309,10 @@ impl Draw {
 
     /// Takes one out of each.
     pub fn count(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
-        for (ledger, budget) in &self.0 {
-            let before = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
+        for (hash, budget) in &self.0 {
+            let before = throttles::find(tx, hash)?.unwrap_or(Attempts::CLEAR);
             if let Taken::Counted(counted) = budget.take(&before, now) {
-                throttles::put(tx, ledger, &counted, budget.expires_at(&counted))?;
+                throttles::put(tx, hash, &counted, budget.expires_at(&counted))?;
             }
         }
         Ok(())
@@ -284,10 +324,10 @@ pub fn wait_for(name: &'static str, budget: &Budget, until: Timestamp, now: Time
     Wait::seconds(seconds_until(until, now)).used_up(Quota::of(name, budget))
 }
 
-/// The wait of an account whose guesses are used up.
-pub fn wait_of_account(app: &App, until: Timestamp) -> Wait {
+/// The wait of an account whose guesses are used up, at this place in the ledger.
+pub fn wait_of_account(app: &App, ledger: &Ledger, until: Timestamp) -> Wait {
     let wait = Wait::seconds(seconds_until(until, app.clock.now()));
-    wait.used_up(Quota::new("account", FREE_FAILURES))
+    wait.used_up(Quota::new("account", ledger.free()))
 }
 
 /// How many seconds there are to wait.

@@ -142,7 +142,7 @@ impl Wish {
             old,
             new,
             exists: mailed_link::letter(app, &reader, locale, exists(app))?,
-            ledgers: [&own, email].map(|email| mailed_link::mail_ledger(app, email)),
+            ledgers: [&own, email].map(|email| Ledger::of_mails(&app.snapshot_kept().keys, email)),
             event: event.subject(user.id),
             canonical,
             visitor,
@@ -157,7 +157,7 @@ impl Wish {
         if !is_same || passwords::find(tx, &user.id)? != self.proof.hash {
             return Ok(Committed::nothing(false));
         }
-        throttles::clear(tx, &self.proof.ledger)?;
+        throttles::clear(tx, self.proof.ledger.hash())?;
         let record = |event| Ok(Committed::new(true, Audit::Record(Box::new(event))));
         let mut may = true;
         for ledger in &self.ledgers {

@@ -7,7 +7,6 @@ use munjigi_core::account::user::User;
 use munjigi_core::account::{Attempts, Email, Taken};
 use munjigi_core::id::{LinkId, UserId};
 use munjigi_core::oauth::ticket::{Ticket, TicketKind};
-use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::Timestamp;
 use munjigi_store::outbox::Parcel;
 use munjigi_store::{ReadTx, StoreError, Tx, links, outbox, throttles, users};
@@ -217,17 +216,11 @@ pub fn ticket(text: Option<&str>) -> Option<Ticket> {
     text.and_then(|text| Ticket::open(TicketKind::MailedLink, text))
 }
 
-/// Where mails to an address are counted that anybody may ask for.
-pub fn mail_ledger(app: &App, email: &Email) -> Ledger {
-    let key = app.snapshot().keys.attempts.clone();
-    keyed_hash(&key, &[b"mail", email.canonical().as_bytes()])
-}
-
 /// Whether one more mail may be sent that anybody may ask for: a stranger must not be able to fill
 /// somebody's mailbox with ours. The answer on the page is the same.
 pub fn may_mail(tx: &mut Tx<'_>, ledger: &Ledger, now: Timestamp) -> Result<bool, StoreError> {
-    let counted = throttles::find(tx, ledger)?.unwrap_or(Attempts::CLEAR);
-    let Taken::Counted(counted) = counted.take(now) else { return Ok(false) };
-    throttles::put(tx, ledger, &counted, counted.expires_at())?;
+    let counted = throttles::find(tx, ledger.hash())?.unwrap_or(Attempts::CLEAR);
+    let Taken::Counted(counted) = counted.take(ledger.free(), now) else { return Ok(false) };
+    throttles::put(tx, ledger.hash(), &counted, counted.expires_at())?;
     Ok(true)
 }

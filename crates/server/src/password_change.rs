@@ -154,7 +154,7 @@ impl Change {
         users::set_password_changed(tx, &user.id, ending.now())?;
         // Whoever knew the password before may have asked for these (RC-02 of the attack kit).
         mailed_link::revoke_open(tx, &user.id, ending.now())?;
-        throttles::clear(tx, ledger)?;
+        throttles::clear(tx, ledger.hash())?;
         munjigi_core::planted!("password_change_keeps_sessions", return Ok(Some(Vec::new())));
         // ASVS 7.4.3: whoever else is signed in may be the reason for the change.
         let revocations = ending.other_sessions(tx, &user.id, &session_id)?;

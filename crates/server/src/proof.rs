@@ -35,8 +35,8 @@ pub async fn prove(
     let throttled = refused.clone().refused("too many attempts");
     let (hash, ledger) = match count_account(app, context, user, throttled).await? {
         Counted::Go { account, ledger } => (account.and_then(|it| it.hash), ledger),
-        Counted::Throttled { until, .. } => {
-            return Err(SignInError::Throttled(wait_of_account(app, until)));
+        Counted::Throttled { until, ledger, .. } => {
+            return Err(SignInError::Throttled(wait_of_account(app, &ledger, until)));
         }
     };
     match is_right(app, guess, hash.as_deref()).await {

@@ -7,7 +7,6 @@ use munjigi_core::account::{Email, Password};
 use munjigi_core::audit::{Actor, Event, Kind};
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_core::oauth::ticket::Ticket;
-use munjigi_core::secret::keyed_hash;
 use munjigi_core::time::Timestamp;
 use munjigi_store::outbox::Parcel;
 use munjigi_store::{
@@ -72,14 +71,13 @@ impl Recovery {
             device,
             recover: Link::to(&app.config, "/recover", &[]),
         };
-        let key = app.snapshot().keys.attempts.clone();
         let actor = Actor::User(user.id);
         let changed = context.event(Kind::PasswordChanged, actor.clone())?.subject(user.id);
         let method = if purpose == Purpose::Verify { "verification" } else { "recovery" };
         Ok(Self {
             hash: app.hashing.hash(password).await?.to_string(),
             parcel: mailed_link::letter(app, user, locale, about)?,
-            ledger: keyed_hash(&key, &[b"user", user.id.as_bytes()]),
+            ledger: Ledger::of_account(&app.snapshot_kept().keys, &user.id),
             changed: changed.with("method", method),
             verified: context.event(Kind::EmailVerified, actor)?.subject(user.id),
             ticket,
@@ -123,7 +121,7 @@ impl Recovery {
         }
         passwords::put(tx, &user.id, &self.hash, self.now)?;
         users::set_password_changed(tx, &user.id, ending.now())?;
-        throttles::clear(tx, &self.ledger)?;
+        throttles::clear(tx, self.ledger.hash())?;
         if let Some(parcel) = &self.parcel {
             sending::insert(tx, parcel)?;
         }

@@ -149,7 +149,7 @@ impl Proved {
         if still.is_none_or(|user| user.disabled_at.is_some() || changed(&user)) {
             return Ok(Written::TooLate);
         }
-        throttles::clear(tx, &self.ledger)?;
+        throttles::clear(tx, self.ledger.hash())?;
         if let Some((old, new)) = &self.rehash {
             // Guarded by the old hash: a password that was changed meanwhile stays changed.
             let replaced = passwords::replace(tx, &self.user.id, old, new, now)?;
@@ -305,10 +305,10 @@ pub(crate) async fn prove(
     let throttled = refusal(context, client, None, "too many attempts")?;
     let (account, ledger) = match count(app, context, (login, device), throttled).await? {
         Counted::Go { account, ledger } => (account, ledger),
-        Counted::Throttled { until, .. } => {
+        Counted::Throttled { until, ledger, .. } => {
             app.metrics.signed_in(SignInOutcome::Throttled);
             clock::even_out(began, PUT_OFF_AFTER).await;
-            return Err(SignInError::Throttled(wait_of_account(app, until)));
+            return Err(SignInError::Throttled(wait_of_account(app, &ledger, until)));
         }
     };
     let subject = account.as_ref().map(|account| account.user.clone());

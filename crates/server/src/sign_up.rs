@@ -131,7 +131,7 @@ impl Arrival {
         Ok(Self {
             verify: app.mail.is_on().then_some(verify),
             exists,
-            ledger: mailed_link::mail_ledger(app, email),
+            ledger: Ledger::of_mails(&app.snapshot_kept().keys, email),
             created: created.subject(user.id).with("roles", &user.roles),
             refused: context.event(Kind::SignUpRefused, Actor::Anonymous)?,
             user,

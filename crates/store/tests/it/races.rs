@@ -165,7 +165,7 @@ each_backend! {
         let store = open(&database).await;
         let told = at_once(&store, |tx, _| {
             let attempts = throttles::find(tx, &[5; 32])?.unwrap_or(Attempts::CLEAR);
-            match attempts.take(at(100)) {
+            match attempts.take(FREE_FAILURES, at(100)) {
                 Taken::Counted(counted) => {
                     throttles::put(tx, &[5; 32], &counted, counted.expires_at())?;
                     done(true)

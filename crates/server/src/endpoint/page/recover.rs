@@ -13,6 +13,7 @@ use munjigi_store::{Audit, Committed, StoreError, users};
 
 use crate::addresses::{self, Limit};
 use crate::app::App;
+use crate::attempts::Ledger;
 use crate::clock;
 use crate::context::{Context, UserAgent};
 use crate::endpoint::page::Ticketed;
@@ -117,7 +118,7 @@ async fn request(
         }
         None => (event.refused("no account that may be used has this address"), None),
     };
-    let (ledger, now) = (mailed_link::mail_ledger(app, email), context.now);
+    let (ledger, now) = (Ledger::of_mails(&app.snapshot_kept().keys, email), context.now);
     let written = app.store.write(move |tx| {
         if !may_mail(tx, &ledger, now)? {
             return Ok(Committed::nothing(()));

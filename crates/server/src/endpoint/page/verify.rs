@@ -193,7 +193,7 @@ impl Followed {
                 if passwords::find(tx, &user_id)? != proof.hash {
                     return Ok(Committed::nothing(false));
                 }
-                throttles::clear(tx, &proof.ledger)?;
+                throttles::clear(tx, proof.ledger.hash())?;
             }
             if !links::spend(tx, &user_id, &found.link.id, now)? {
                 return Ok(Committed::nothing(false));

@@ -133,7 +133,7 @@ fn end(
         return Ok(None);
     }
     if let Some(proof) = proof {
-        throttles::clear(tx, &proof.ledger)?;
+        throttles::clear(tx, proof.ledger.hash())?;
     }
     let revocation = ending.user(tx, &bearer.user_id)?;
     users::delete(tx, &bearer.user_id)?;

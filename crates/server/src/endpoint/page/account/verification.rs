@@ -7,10 +7,11 @@ use munjigi_core::audit::{Actor, Kind};
 use munjigi_store::{Audit, Committed, StoreError};
 
 use crate::app::App;
+use crate::attempts::Ledger;
 use crate::endpoint::page::account::{Here, done, to_login};
 use crate::failure::Failure;
 use crate::mail::About;
-use crate::mailed_link::{self, MailedLink, Wanted, may_mail};
+use crate::mailed_link::{MailedLink, Wanted, may_mail};
 use crate::outbox;
 use crate::page::account::Notice;
 use crate::page::failed::Reason;
@@ -58,7 +59,7 @@ async fn ask(app: &App, here: &Here, locale: Locale) -> Result<Asked, Failure> {
     let (visitor, now) = (here.visitor.clone(), here.context.now);
     let user = &visitor.user;
     let email = Email::parse(&user.email).map_err(|_| Failure::Damaged("email"))?;
-    let ledger = mailed_link::mail_ledger(app, &email);
+    let ledger = Ledger::of_mails(&app.snapshot_kept().keys, &email);
     let wanted = Wanted::own(Purpose::Verify, "/verify", user);
     let about = |link, valid_seconds| About::Verify { link, valid_seconds };
     let mailed = MailedLink::new(app, user, &wanted, locale, about)?;
