@@ -1,5 +1,6 @@
 //! Requests to the server under test. No answer is a value of its own: the server was killed.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use munjigi_token::base64url;
@@ -71,10 +72,13 @@ pub struct Caller {
 impl Caller {
     /// For the server at this issuer, as this client.
     pub fn new(issuer: &str, client_id: &str) -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
         let (issuer, client_id) = (issuer.to_owned(), client_id.to_owned());
-        Self { client, issuer, client_id, goes_at_503: false }
+        Self { client: connect(Ipv4Addr::LOCALHOST), issuer, client_id, goes_at_503: false }
+    }
+
+    /// The same, from another address of this machine.
+    pub fn from_address(&self, address: Ipv4Addr) -> Self {
+        Self { client: connect(address), ..self.clone() }
     }
 
     /// The same, for whom a server that has no database is as good as gone.
@@ -255,6 +259,12 @@ impl Caller {
             next = heard.location;
         }
     }
+}
+
+fn connect(address: Ipv4Addr) -> Client {
+    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+    let client = client.local_address(IpAddr::from(address)).timeout(Duration::from_secs(20));
+    client.build().unwrap()
 }
 
 fn encode(fields: &[(&str, &str)]) -> String {

@@ -6,6 +6,7 @@ mod kinds;
 mod mailed;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use self::kinds::Cast;
 pub use self::kinds::Kind;
@@ -52,9 +53,10 @@ pub struct Tally {
 impl Contention {
     /// So much of everything that there are about so many presentations.
     pub const fn of(presentations: u32) -> Self {
-        // Of eighteen things, ten are codes, refresh tokens and revocations, eight of other kinds.
-        let parts = (presentations / 32).div_ceil(18);
-        Self { codes: 5 * parts, refreshes: 4 * parts, revocations: parts, others: parts }
+        // Of 36 things, 28 are codes, refresh tokens and revocations, eight of other kinds, which
+        // take longer: for one of those everybody hashes a password.
+        let parts = (presentations / 32).div_ceil(36);
+        Self { codes: 14 * parts, refreshes: 11 * parts, revocations: 3 * parts, others: parts }
     }
 
     /// Runs it on nodes of one issuer that are not started yet.
@@ -69,7 +71,8 @@ impl Contention {
             .collect();
         let mut crowd = Crowd::new(callers, cast);
         crowd.enter().await;
-        for _ in 0..self.others {
+        for round in 0..self.others {
+            crowd.move_on(round);
             for kind in Kind::ALL {
                 crowd.show(kind, &nodes[0]).await;
             }
@@ -135,6 +138,14 @@ struct Crowd {
 impl Crowd {
     fn new(callers: Vec<Caller>, cast: Option<Cast>) -> Self {
         Self { callers, cookies: String::new(), tally: Tally::default(), cast }
+    }
+
+    /// Goes on from another address, which has not used up what one may ask for.
+    fn move_on(&mut self, round: u32) {
+        let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + round);
+        for caller in &mut self.callers {
+            *caller = caller.from_address(address);
+        }
     }
 
     async fn enter(&mut self) {
