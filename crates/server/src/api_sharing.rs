@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use munjigi_core::audit::Event;
+use munjigi_core::audit::{Event, Kind};
 use munjigi_core::oauth::api::Audience;
 use munjigi_core::oauth::revocation::Revocation;
 use munjigi_core::secret::Secret;
@@ -151,5 +151,30 @@ impl App {
         let shared = self.store.write(move |tx| new.share(tx, &event)).await?;
         self.reload().await?;
         Ok((secret, shared))
+    }
+
+    /// Takes a secret away that a backup brought back, so that nodes that do not remember, and
+    /// whoever follows the feed, are told again.
+    pub(crate) async fn unshare_again(&self, secret: StoredSecret) -> Result<(), Failure> {
+        let StoredSecret { kid, audience, .. } = secret;
+        tracing::error!(
+            kid,
+            audience,
+            "a secret that was taken away is there again: it is not taken"
+        );
+        let event = self.system_event(Kind::ApiSecretsDeleted)?;
+        let (event, ending) = (event.with("audience", audience).with("kid", &kid), self.ending());
+        let written = self.store.write(move |tx| {
+            if !api_secrets::delete_one(tx, &kid)? {
+                return Ok(Committed::nothing(None));
+            }
+            let revocation = ending.key(tx, &kid)?;
+            Ok::<_, StoreError>(Committed::new(Some(revocation), event.clone()))
+        });
+        if let Some(revocation) = written.await? {
+            self.reload().await?;
+            self.take_over(&revocation);
+        }
+        Ok(())
     }
 }

@@ -38,7 +38,7 @@ use crate::readiness::Readiness;
 use crate::registration::Sightings;
 use crate::searches::Searches;
 use crate::sequencer::Turns;
-use crate::snapshot::{Rows, Snapshot};
+use crate::snapshot::{LeftOut, Rows, Snapshot};
 
 /// How often a node looks whether another one changed something.
 const POLL: Duration = Duration::from_millis(250);
@@ -195,9 +195,9 @@ impl App {
         self.reload_all().await.map(drop)
     }
 
-    /// The same; the keys that are there, though this node knows that they were withdrawn. A
-    /// backup brings them back, and nothing is done with them.
-    async fn reload_all(&self) -> Result<Vec<String>, Failure> {
+    /// The same; the keys and secrets that are there, though this node knows that they were
+    /// withdrawn. A backup brings them back, and nothing is done with them.
+    async fn reload_all(&self) -> Result<LeftOut, Failure> {
         // One at a time: what was read earlier must not be put in place of what was read later.
         let _turn = self.reloading.lock().await;
         let rows = self.store.read(Rows::read).await?;
@@ -266,12 +266,16 @@ impl App {
         let due = changes_at.is_some_and(|at| at <= self.clock.now());
         let reloaded = match version != known || due {
             true => self.reload_all().await,
-            false => Ok(Vec::new()),
+            false => Ok(LeftOut::default()),
         };
         // Whatever is wrong with the rest: what was revoked is obeyed.
         self.load_revocations().await?;
-        for kid in reloaded? {
+        let LeftOut { keys, secrets } = reloaded?;
+        for kid in keys {
             self.withdraw_again(&kid).await?;
+        }
+        for secret in secrets {
+            self.unshare_again(secret).await?;
         }
         if due {
             self.rotate_due_keys().await?;

@@ -209,7 +209,7 @@ async fn room_again(app: &App, ledger: Ledger, patience: Duration) -> Result<Wai
 
 async fn count_once(app: &App, guessed: Guessed) -> Result<Counted, Failure> {
     let now = app.clock.now();
-    let snapshot = app.snapshot();
+    let snapshot = app.snapshot_kept();
     let counted = app.store.write(move |tx| {
         let account = match &guessed {
             Guessed::Login(login, _) => find(tx, login)?,

@@ -78,6 +78,15 @@ pub struct Rows {
     ended_before: Option<Timestamp>,
 }
 
+/// What was left out of the rows.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    /// The names of signing keys.
+    pub keys: Vec<String>,
+    /// Secrets of APIs.
+    pub secrets: Vec<StoredSecret>,
+}
+
 impl Rows {
     /// Reads them, all in one transaction.
     pub fn read(tx: &mut ReadTx<'_>) -> Result<Self, StoreError> {
@@ -93,19 +102,19 @@ impl Rows {
         })
     }
 
-    /// Leaves out signing keys and secrets of which this holds, as if they were gone; the names of
-    /// the keys. As long as there are some, the rows are of no version, so that the next look reads
-    /// them again.
-    pub(crate) fn leave_out(&mut self, is_gone: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Leaves out signing keys and secrets of which this holds, as if they were gone. As long as
+    /// there are some, the rows are of no version, so that the next look reads them again.
+    pub(crate) fn leave_out(&mut self, is_gone: impl Fn(&str) -> bool) -> LeftOut {
         let is_out = |key: &mut StoredKey| {
             key.purpose == Purpose::Sign && key.destroyed_at.is_none() && is_gone(&key.kid)
         };
-        let out: Vec<_> = self.keys.extract_if(.., is_out).map(|key| key.kid).collect();
-        self.api_secrets.retain(|secret| !is_gone(&secret.kid));
-        if !out.is_empty() {
+        let keys: Vec<_> = self.keys.extract_if(.., is_out).map(|key| key.kid).collect();
+        let is_out = |secret: &mut StoredSecret| is_gone(&secret.kid);
+        let secrets: Vec<_> = self.api_secrets.extract_if(.., is_out).collect();
+        if !keys.is_empty() || !secrets.is_empty() {
             self.version = i64::MIN;
         }
-        out
+        LeftOut { keys, secrets }
     }
 
     /// Whether there is a root secret and a key for every algorithm that has to be there.

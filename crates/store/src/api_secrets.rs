@@ -94,6 +94,12 @@ pub fn delete(tx: &mut Tx<'_>, audience: &str) -> Result<u64> {
     Ok(changed)
 }
 
+/// Deletes a secret at once; false when it is gone.
+pub fn delete_one(tx: &mut Tx<'_>, kid: &str) -> Result<bool> {
+    let changed = tx.exec("DELETE FROM api_secret WHERE kid = $1", params![kid])?;
+    counters::reference_changed_if(tx, changed)
+}
+
 /// Deletes secrets that are over; how many.
 pub fn forget_expired(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64> {
     let changed = tx.exec("DELETE FROM api_secret WHERE expires_at <= $1", params![now])?;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp, claims, config};
 use crate::signing_keys::told;
+use crate::withdrawn_keys::remember_the_end_of;
 
 const API: &str = "urn:shares";
 const OTHER: &str = "urn:shares-too";
@@ -333,6 +334,28 @@ async fn a_restore_ends_the_tokens_of_a_shared_secret_whosever_they_are() {
 }
 
 /// Sealed like the keys, and sealed anew with them; nothing of it stands in the database in clear.
+/// A secret that was taken away, and that a backup brings back, while nodes run that remember.
+#[tokio::test]
+async fn a_secret_that_a_backup_brings_back_signs_nothing_and_is_taken_away_again() {
+    let stage = Stage::new().await;
+    let app = &stage.app;
+    let (kid, _) = stage.shared(API, json!({"at_once": true})).await;
+    let (other, _) = stage.shared(OTHER, json!({"at_once": true})).await;
+    remember_the_end_of(app, &kid);
+    app.app.reload().await.unwrap();
+    assert_eq!(header(&stage.token(API).await)["alg"], "ES256");
+
+    app.app.catch_up().await.unwrap();
+    let left = app.app.store.read(api_secrets::all).await.unwrap();
+    assert_eq!(left.iter().map(|it| &it.kid).collect::<Vec<_>>(), [&other], "and no other one");
+    let read = |tx: &mut ReadTx<'_>| revocations::since(tx, 0, 100);
+    let feed = app.app.store.read(read).await.unwrap();
+    assert_eq!(feed.iter().filter(|it| it.key == kid).count(), 1);
+    app.app.catch_up().await.unwrap();
+    assert_eq!(told(app, Kind::ApiSecretsDeleted).await, 1, "once");
+    assert_eq!(header(&stage.token(OTHER).await)["kid"], other);
+}
+
 #[tokio::test]
 async fn a_shared_secret_is_sealed_and_goes_over_to_another_key_with_the_rest() {
     let directory = tempfile::tempdir().unwrap();

@@ -10,6 +10,16 @@ use crate::harness::*;
 
 const ME: &str = "/api/v1/users/me";
 
+/// As on a node that was told that a key was withdrawn, and whose rows are then those of before.
+pub fn remember_the_end_of(app: &TestApp, kid: &str) -> Revocation {
+    let told = Revocation::of_withdrawn_key(kid, app.clock.now(), Span::from_minutes(10));
+    for verifier in [&app.app.verifier, &app.app.introspector] {
+        let (kind, until) = (RevocationKind::Key, told.until.as_millis());
+        verifier.revocations().announce(kind, &told.key, told.not_before, until);
+    }
+    told
+}
+
 /// A key that was withdrawn, and that a backup brings back, while nodes run that remember: it signs
 /// nothing, what the others sign is of today, and it is withdrawn again.
 #[tokio::test]
@@ -25,13 +35,7 @@ async fn a_withdrawn_key_that_a_backup_brings_back_signs_nothing_and_is_withdraw
     let forget = ["RS256", "ES256"];
     for algorithm in forget {
         let withdrawn = kid(algorithm).await;
-        // As on a node that was told, and whose rows are then those of before.
-        let now = app.clock.now();
-        let told = Revocation::of_withdrawn_key(&withdrawn, now, Span::from_minutes(10));
-        for verifier in [&app.app.verifier, &app.app.introspector] {
-            let (kind, until) = (RevocationKind::Key, told.until.as_millis());
-            verifier.revocations().announce(kind, &told.key, told.not_before, until);
-        }
+        let told = remember_the_end_of(&app, &withdrawn);
         app.app.reload().await.unwrap();
         app.advance(10);
         let body = json!({"email": MINJI.0, "password": MINJI.1});
