@@ -11,6 +11,26 @@ async fn applied(store: &Store) -> Vec<(i64, String)> {
     rows.unwrap().into_iter().map(|mut row| (row.take(0).unwrap(), row.take(1).unwrap())).collect()
 }
 
+/// A host that takes connections and says nothing, as one that hangs, keeps nobody from the next.
+#[tokio::test]
+async fn a_host_that_says_nothing_is_left_for_the_next() {
+    let Some(database) = Database::postgres().await else { return };
+    let DatabaseUrl::Postgres(url) = database.url() else { panic!("a PostgreSQL database") };
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = format!("127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let (before, after) = url.split_once('@').unwrap();
+    let open = |url| {
+        let mut options = database.options();
+        options.database = DatabaseUrl::Postgres(url);
+        Store::open(options)
+    };
+    let store = open(format!("{before}@{mute},{after}")).await.unwrap();
+    assert!(!applied(&store).await.is_empty());
+
+    let refused = open(format!("{before}@{mute}/test")).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{:?}", refused.err());
+}
+
 each_backend! {
     async fn an_opened_store_has_its_tables_and_opens_again(database) {
         let first = applied(&database.store().await).await;

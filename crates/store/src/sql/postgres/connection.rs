@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use tokio::runtime::Runtime;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow, Statement};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::explain::{Failure, chain, explain};
-use super::target::Target;
+use super::target::{CONNECT_TIMEOUT, Target};
 use super::value;
 use crate::clock::Stopwatch;
 use crate::sql::error::StoreError;
@@ -64,9 +65,7 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let unavailable = |error: tokio_postgres::Error| StoreError::Unavailable(chain(&error));
-        let client = runtime.block_on(connect(target)).map_err(unavailable)?;
-        let answers = runtime.block_on(client.simple_query(SETTINGS)).map_err(unavailable)?;
+        let (client, answers) = runtime.block_on(connect(target))?;
         let settings = answers.iter().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
@@ -161,20 +160,40 @@ impl Connection {
     }
 }
 
-async fn connect(target: &Target) -> Result<Client, tokio_postgres::Error> {
-    // The connection's own task runs whenever this thread waits for an answer.
-    match &target.tls {
-        Some(tls) => {
-            let (client, connection) = target.config.connect(tls.clone()).await?;
-            tokio::spawn(watch(connection));
-            Ok(client)
-        }
-        None => {
-            let (client, connection) = target.config.connect(NoTls).await?;
-            tokio::spawn(watch(connection));
-            Ok(client)
+/// Connects to the first host that lets us in, and makes its settings.
+async fn connect(target: &Target) -> Result<(Client, Vec<SimpleQueryMessage>), StoreError> {
+    let mut why = String::new();
+    for config in &target.hosts {
+        // A server that hangs, or a listener that nobody serves any more, takes a connection and
+        // says nothing.
+        match tokio::time::timeout(CONNECT_TIMEOUT, enter(config, target.tls.as_ref())).await {
+            Ok(Ok(entered)) => return Ok(entered),
+            Ok(Err(error)) => why = chain(&error),
+            Err(_) => why = "PostgreSQL takes connections and says nothing".to_owned(),
         }
     }
+    Err(StoreError::Unavailable(why))
+}
+
+async fn enter(
+    config: &Config,
+    tls: Option<&MakeRustlsConnect>,
+) -> Result<(Client, Vec<SimpleQueryMessage>), tokio_postgres::Error> {
+    // The connection's own task runs whenever this thread waits for an answer.
+    let client = match tls {
+        Some(tls) => {
+            let (client, connection) = config.connect(tls.clone()).await?;
+            tokio::spawn(watch(connection));
+            client
+        }
+        None => {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(watch(connection));
+            client
+        }
+    };
+    let answers = client.simple_query(SETTINGS).await?;
+    Ok((client, answers))
 }
 
 async fn watch(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {

@@ -10,14 +10,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::tls;
 use crate::sql::error::StoreError;
 
-/// How long a server may take to let us in.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server may take to let us in, from the first packet to the first answer.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long what was sent may stay unacknowledged before the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// A server, ready to connect to.
 pub(super) struct Target {
-    pub(super) config: Config,
+    /// Where it may be, in this order. The driver's own way through several hosts bounds how long
+    /// each may take to accept a connection, and not how long it may then say nothing.
+    pub(super) hosts: Vec<Config>,
     pub(super) tls: Option<MakeRustlsConnect>,
 }
 
@@ -36,12 +38,7 @@ impl Target {
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
         let (url, mode, roots) = take_ssl(url)?;
         // The driver's message may quote the URL, which holds the password.
-        let mut config: Config = url.parse().map_err(|_| wrong("it is no URL of PostgreSQL"))?;
-        config
-            .application_name("munjigi")
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_user_timeout(SILENCE)
-            .keepalives_idle(Duration::from_secs(30));
+        let config: Config = url.parse().map_err(|_| wrong("it is no URL of PostgreSQL"))?;
         // libpq: with an authority at hand, `require` verifies, too.
         let verifies = mode == Mode::VerifyFull || roots.is_some();
         if !verifies && !is_local(&config) {
@@ -55,13 +52,50 @@ impl Target {
             }
             (Mode::Prefer | Mode::Require, None) => Some(tls::danger_unverified()?),
         };
-        config.ssl_mode(match mode {
+        let ssl_mode = match mode {
             Mode::Disable => SslMode::Disable,
             Mode::Prefer => SslMode::Prefer,
             Mode::Require | Mode::VerifyFull => SslMode::Require,
-        });
-        Ok(Self { config, tls })
+        };
+        let mut hosts = each_host(&url, &config).unwrap_or_else(|| vec![config]);
+        for config in &mut hosts {
+            config
+                .application_name("munjigi")
+                .connect_timeout(CONNECT_TIMEOUT)
+                .tcp_user_timeout(SILENCE)
+                .keepalives_idle(Duration::from_secs(30))
+                .ssl_mode(ssl_mode);
+        }
+        Ok(Self { hosts, tls })
     }
+}
+
+/// What the URL says, `whole` in the driver's words, of each of its hosts alone; `None` where they
+/// do not stand before the path.
+fn each_host(url: &str, whole: &Config) -> Option<Vec<Config>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let credentials =
+        authority.split_at(authority.find('@').map_or(0, |at| at.saturating_add(1))).0;
+    let nowhere: Config = format!("{scheme}://{credentials}{path}").parse().ok()?;
+    let is_split = nowhere.get_hosts().is_empty() && whole.get_hostaddrs().is_empty();
+    if !is_split || whole.get_hosts().is_empty() {
+        return None;
+    }
+    let ports = whole.get_ports();
+    let alone = |(place, host): (usize, &Host)| {
+        let mut config = nowhere.clone();
+        match host {
+            Host::Tcp(name) => config.host(name),
+            #[cfg(unix)]
+            Host::Unix(path) => config.host_path(path),
+        };
+        if let Some(port) = ports.get(place).or(ports.first()) {
+            config.port(*port);
+        }
+        config
+    };
+    Some(whole.get_hosts().iter().enumerate().map(alone).collect())
 }
 
 /// Takes `sslmode` and `sslrootcert` out of a URL: the driver knows only some of their values.
@@ -123,6 +157,31 @@ mod tests {
     fn a_mode_that_is_not_known_is_not_taken_for_a_weaker_one() {
         assert!(take_ssl("postgres://h/d?sslmode=verify-ca").is_err());
         assert!(Target::parse("postgres://h/d?sslmode=verify-full").is_err());
+    }
+
+    #[test]
+    fn each_host_is_asked_alone_and_in_order() {
+        let alone = |url: &str| {
+            let config = |it: &Config| (it.get_hosts().to_vec(), it.get_ports().to_vec());
+            let target = Target::parse(url).expect("a URL");
+            assert!(target.hosts.iter().all(|it| it.get_dbname() == Some("d")));
+            target.hosts.iter().map(config).collect::<Vec<_>>()
+        };
+        let tcp = |name: &str, port| (vec![Host::Tcp(name.to_owned())], vec![port]);
+        assert_eq!(alone("postgres://h/d"), [tcp("h", 5432)]);
+        assert_eq!(
+            alone("postgres://u:p%40@h:1,i,[::1]:3/d?target_session_attrs=read-write").len(),
+            3
+        );
+        assert_eq!(alone("postgres://u:p@h:1,i/d"), [tcp("h", 1), tcp("i", 5432)]);
+        let target = Target::parse("postgres://u:p%40@h:1,i/d?target_session_attrs=read-write");
+        for config in target.expect("a URL").hosts {
+            assert_eq!((config.get_user(), config.get_password()), (Some("u"), Some(&b"p@"[..])));
+            let wants = config.get_target_session_attrs();
+            assert_eq!(wants, tokio_postgres::config::TargetSessionAttrs::ReadWrite);
+        }
+        let socket = alone("postgres:///d?host=/run/postgresql");
+        assert_eq!(socket.len(), 1);
     }
 
     #[test]
