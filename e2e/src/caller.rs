@@ -77,7 +77,7 @@ impl Caller {
     }
 
     /// The same, from another address of this machine.
-    pub fn from_address(&self, address: Ipv4Addr) -> Self {
+    pub fn at_address(&self, address: Ipv4Addr) -> Self {
         Self { client: connect(address), ..self.clone() }
     }
 

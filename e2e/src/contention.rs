@@ -144,7 +144,7 @@ impl Crowd {
     fn move_on(&mut self, round: u32) {
         let address = Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + round);
         for caller in &mut self.callers {
-            *caller = caller.from_address(address);
+            *caller = caller.at_address(address);
         }
     }
 

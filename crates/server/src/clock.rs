@@ -42,7 +42,7 @@ pub(crate) fn stopwatch() -> Instant {
 }
 
 /// Waits for the next multiple of `step` since `began`: for answers whose time would tell what was
-/// done for them (LG-02 of the attack kit). As long as that takes less than a step it tells nothing.
+/// done for them (LG-02 of the attack kit). What takes less than a step tells nothing.
 #[expect(clippy::disallowed_methods, reason = "the answer is to come at that time, no event")]
 pub(crate) async fn even_out(began: Instant, step: Duration) {
     let took = began.elapsed();
