@@ -235,7 +235,7 @@ impl<'d> Street<'d> {
 
     /// What has to be noticed: a refusal that costs no hash beside one that does.
     pub async fn planted(&self) -> Compared {
-        let mut kinds = [Kind::new("wrong password", 401), Kind::new("without a hash", 400)];
+        let mut kinds = [Kind::new("wrong password", 401), Kind::new("without a hash", 422)];
         let ask = |kind: &'static str, number: usize| match kind {
             "wrong password" => self.guess(&email("no-one", number), WRONG),
             _ => self.post("/api/v1/users/signin", &json!({"email": email("no-one", number)})),
