@@ -18,16 +18,16 @@ fn slow() -> Hashing {
     Hashing::start(1, Argon2Params { m_kib: 65_536, t: 4, p: 1 }).unwrap()
 }
 
-/// Which of them comes first while nobody else is there is up to the threads.
+/// Which of them is the newest when the thread looks for the first time is up to the machine.
 #[tokio::test]
 async fn of_many_the_newest_are_hashed_for_and_who_has_waited_for_two_seconds_is_put_off() {
     let pool = Arc::new(slow());
     let hashed = join_all((0..30).map(|_| pool.hash(password()))).await;
     let hashed: Vec<bool> = hashed.iter().map(Result::is_ok).collect();
     assert!(hashed[29], "the newest waited: {hashed:?}");
-    assert!(!hashed[1], "one of the oldest was hashed for: {hashed:?}");
-    let put_off = hashed[1..].iter().take_while(|it| !**it).count();
-    assert!(hashed[1 + put_off..].iter().all(|it| *it), "newest first: {hashed:?}");
+    assert!(hashed.iter().any(|it| !it), "nobody waited for too long: {hashed:?}");
+    let newer_put_off = hashed.windows(2).filter(|it| it[0] && !it[1]).count();
+    assert!(newer_put_off <= 1, "newest first, but for the first one: {hashed:?}");
 }
 
 #[tokio::test]
