@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow, 
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::explain::{Failure, chain, explain};
-use super::target::{CONNECT_TIMEOUT, Target};
+use super::target::{SILENCE, Target};
 use super::value;
 use crate::clock::Stopwatch;
 use crate::sql::error::StoreError;
@@ -166,7 +166,7 @@ async fn connect(target: &Target) -> Result<(Client, Vec<SimpleQueryMessage>), S
     for config in &target.hosts {
         // A server that hangs, or a listener that nobody serves any more, takes a connection and
         // says nothing.
-        match tokio::time::timeout(CONNECT_TIMEOUT, enter(config, target.tls.as_ref())).await {
+        match tokio::time::timeout(SILENCE, enter(config, target.tls.as_ref())).await {
             Ok(Ok(entered)) => return Ok(entered),
             Ok(Err(error)) => why = chain(&error),
             Err(_) => why = "PostgreSQL takes connections and says nothing".to_owned(),

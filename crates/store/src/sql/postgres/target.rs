@@ -10,10 +10,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::tls;
 use crate::sql::error::StoreError;
 
-/// How long a server may take to let us in, from the first packet to the first answer.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long what was sent may stay unacknowledged before the connection counts as lost.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How long one address may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a host, which may have several addresses, may take to let us in, from the first packet
+/// to the first answer; and how long what was sent may stay unacknowledged before the connection
+/// counts as lost.
+pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
 /// A server, ready to connect to.
 pub(super) struct Target {
