@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls;
@@ -73,15 +73,16 @@ impl Target {
 }
 
 /// What the URL says, `whole` in the driver's words, of each of its hosts alone; `None` where they
-/// do not stand before the path.
+/// do not stand before the path, or are to be asked in any order.
 fn each_host(url: &str, whole: &Config) -> Option<Vec<Config>> {
     let (scheme, rest) = url.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let credentials =
         authority.split_at(authority.find('@').map_or(0, |at| at.saturating_add(1))).0;
     let nowhere: Config = format!("{scheme}://{credentials}{path}").parse().ok()?;
+    let is_ordered = whole.get_load_balance_hosts() == LoadBalanceHosts::Disable;
     let is_split = nowhere.get_hosts().is_empty() && whole.get_hostaddrs().is_empty();
-    if !is_split || whole.get_hosts().is_empty() {
+    if !is_split || !is_ordered || whole.get_hosts().is_empty() {
         return None;
     }
     let ports = whole.get_ports();
@@ -182,6 +183,7 @@ mod tests {
             let wants = config.get_target_session_attrs();
             assert_eq!(wants, tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         }
+        assert_eq!(alone("postgres://h,i/d?load_balance_hosts=random").len(), 1, "the driver's");
         let socket = alone("postgres:///d?host=/run/postgresql");
         assert_eq!(socket.len(), 1);
     }
