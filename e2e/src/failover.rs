@@ -18,6 +18,9 @@ const PEOPLE: u64 = 4;
 const LIVES: (u64, u64) = (200, 1_500);
 /// How long a primary may be replaced for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A standby that has just lost its primary does not hear that it is promoted until it would look
+/// for the primary again: after 5 s, unless it is told otherwise.
+const LOOK_AGAIN: &str = "wal_retrieve_retry_interval=100ms";
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -141,7 +144,7 @@ fn replace(primary: &Cluster, standby: &Cluster) -> Instant {
 
 fn standby_of(primary: &Cluster, port: u16, kind: Standby) -> Cluster {
     let settings: &[&str] = match kind {
-        Standby::Synchronous => &[],
+        Standby::Synchronous => &[LOOK_AGAIN],
         // It follows a port where nobody is.
         Standby::Behind => &["primary_conninfo=host=127.0.0.1 port=1"],
     };
