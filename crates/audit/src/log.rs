@@ -112,12 +112,11 @@ fn optional(path: &str, found: io::Result<Vec<u8>>) -> Result<Option<String>, Fi
 }
 
 fn unreadable(path: &str, error: &io::Error) -> Finding {
-    let what = match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => format!("{path} is not there"),
-        ErrorKind::FileTooLarge => {
-            return Finding::tampered(None, format!("{path} is too long"));
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Finding::incomplete(None, format!("{path} is not there"))
         }
-        _ => format!("{path} cannot be read: {error}"),
-    };
-    Finding::incomplete(None, what)
+        ErrorKind::FileTooLarge => Finding::tampered(None, format!("{path} is too long")),
+        _ => Finding::Unreadable(format!("{path} cannot be read: {error}")),
+    }
 }

@@ -8,6 +8,7 @@ mod web;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use munjigi_audit::{
@@ -37,7 +38,8 @@ LOG is the directory that `munjigi audit export` wrote, or the server's URL
 https://ISSUER/api/v1/audit with what lets one in there:
   --token-file FILE                  an access token, read again for each look, or
   --client ID --secret-file FILE     a client, which gets its tokens from the server
-Exit codes: 0 it holds, 1 tampered, 2 incomplete, 3 forked or rolled back, 64 wrong usage.
+Exit codes: 0 it holds, 1 tampered, 2 incomplete, 3 forked or rolled back, 64 wrong usage, 69 it
+could not be looked at: the server is away or lets nobody in, or there is no such directory or file.
 ";
 
 /// Why it ends.
@@ -142,6 +144,9 @@ impl Arguments {
     fn log(&self) -> Result<Box<dyn Log>, Stop> {
         let place = self.needed("--log")?;
         if !place.starts_with("http://") && !place.starts_with("https://") {
+            if !Path::new(place).is_dir() {
+                return Err(Finding::Unreadable(format!("{place} is no directory")).into());
+            }
             return Ok(Box::new(Directory::new(place)));
         }
         let wrong = |what: String| Stop::Usage(format!("--log: {what}"));
@@ -259,7 +264,7 @@ fn checked(arguments: &Arguments) -> Result<String, Stop> {
     let key = arguments.key()?;
     let path = arguments.file.as_ref().ok_or_else(|| Stop::Usage("which proof?".into()))?;
     let text = fs::read_to_string(path)
-        .map_err(|error| Finding::incomplete(None, format!("{path}: {error}")))?;
+        .map_err(|error| Finding::Unreadable(format!("{path}: {error}")))?;
     let wrong = |error: Error| Finding::tampered(None, format!("{path}: {error}"));
     let proof = Proof::parse(&text).map_err(wrong)?;
     let checkpoint = proof.check(&key).map_err(wrong)?;

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String, Stop> {
         match monitor.look() {
             Ok(()) => {}
             // A server that is away for a moment, or is being restarted, has tampered with nothing.
-            Err(Stop::Found(finding @ Finding::Incomplete(None, _))) => {
+            Err(Stop::Found(finding @ (Finding::Unreadable(_) | Finding::Incomplete(None, _)))) => {
                 eprintln!("munjigi-audit: {finding}; looking again");
             }
             Err(stop) => return Err(stop),

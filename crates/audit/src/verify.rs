@@ -20,6 +20,9 @@ pub enum Finding {
     Incomplete(Option<u64>, String),
     /// The log contradicts what it signed before, or has gone back behind it.
     Forked(String),
+    /// Nothing was found, since it could not be looked at: its server is away or lets nobody in, or
+    /// a file cannot be read.
+    Unreadable(String),
 }
 
 /// A log that holds.
@@ -50,6 +53,8 @@ impl Finding {
             Self::Tampered(..) => 1,
             Self::Incomplete(..) => 2,
             Self::Forked(_) => 3,
+            // `EX_UNAVAILABLE` of sysexits.h.
+            Self::Unreadable(_) => 69,
         }
     }
 
@@ -59,6 +64,7 @@ impl Finding {
             Self::Tampered(..) => "tampered",
             Self::Incomplete(..) => "incomplete",
             Self::Forked(_) => "forked",
+            Self::Unreadable(_) => "not looked at",
         }
     }
 }
@@ -69,7 +75,10 @@ impl fmt::Display for Finding {
             Self::Tampered(Some(index), what) | Self::Incomplete(Some(index), what) => {
                 write!(f, "{}: index {index}: {what}", self.as_str())
             }
-            Self::Tampered(None, what) | Self::Incomplete(None, what) | Self::Forked(what) => {
+            Self::Tampered(None, what)
+            | Self::Incomplete(None, what)
+            | Self::Forked(what)
+            | Self::Unreadable(what) => {
                 write!(f, "{}: {what}", self.as_str())
             }
         }

@@ -40,6 +40,14 @@ fn exit_codes_tell_what_was_found() {
     files.remove("tile/0/000");
     sample::write(&log, &files);
     assert_eq!(run(&verify).0, Some(2));
+
+    // What could not be looked at lacks nothing that anybody knows of.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = format!("http://{nobody}/api/v1/audit");
+    for nowhere in [&*away, directory.path().join("nowhere").to_str().unwrap(), old_path] {
+        let (code, _, error) = run(&["verify", "--vkey", &vkey, "--log", nowhere]);
+        assert_eq!((code, error.contains("not looked at: ")), (Some(69), true), "{error}");
+    }
     for wrong in [&[][..], &["verify"], &["verify", "--vkey", "x", "--log", log_path], &["--bad"]] {
         assert_eq!(run(wrong).0, Some(64), "{wrong:?}");
     }
@@ -63,5 +71,5 @@ fn a_proof_is_checked_without_the_log() {
     assert_eq!((code, entry.contains(event)), (Some(0), true));
     std::fs::write(&proof, text.replace("index 517", "index 516")).unwrap();
     assert_eq!(run(&["check-proof", "--vkey", &vkey, proof_path]).0, Some(1));
-    assert_eq!(run(&["check-proof", "--vkey", &vkey, log_path]).0, Some(2));
+    assert_eq!(run(&["check-proof", "--vkey", &vkey, log_path]).0, Some(69));
 }

@@ -234,6 +234,7 @@ each_backend! {
                     assert_eq!(*at, found_at, "{what:?}: {finding}");
                 }
                 Finding::Forked(_) => assert_eq!(what, Tampering::RolledBack),
+                Finding::Unreadable(why) => panic!("{what:?}: {why}"),
             }
             // The first four undo themselves.
             if (260..290).contains(&place) {
