@@ -65,8 +65,8 @@ pub(crate) struct Counters {
 /// How a verifier is doing, for metrics and readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Whether there are keys that may be used, and a strict verifier knows what is revoked. Before
-    /// the first token of a verifier that fetches its keys there are none.
+    /// Whether there are keys that may be used, and a strict verifier knows what is revoked. Asking
+    /// has keys fetched that are missing, so that the next answer may be another one.
     pub is_ready: bool,
     /// How many keys there are.
     pub keys: usize,

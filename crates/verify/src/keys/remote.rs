@@ -75,19 +75,23 @@ impl Remote {
     }
 
     pub fn may_serve(self: &Arc<Self>, now: i64) -> bool {
+        let is_alive = self.timeline().is_alive(now);
+        if is_alive {
+            self.fetch_if_due(now);
+        }
+        is_alive
+    }
+
+    /// Has keys fetched that are missing or stale, and waits for nothing.
+    fn fetch_if_due(self: &Arc<Self>, now: i64) {
+        // Outside a runtime there is no network.
         if Handle::try_current().is_err() {
-            return self.timeline().is_alive(now);
+            return;
         }
-        let mut timeline = self.timeline();
-        if !timeline.is_alive(now) {
-            return false;
-        }
-        let decision = timeline.decide(now, None);
-        drop(timeline);
-        if decision == Decision::ServeAndRefresh {
+        let decision = self.timeline().decide(now, None);
+        if matches!(decision, Decision::Fetch | Decision::ServeAndRefresh) {
             self.start_fetch();
         }
-        true
     }
 
     pub fn invalidate(&self) {
@@ -99,7 +103,11 @@ impl Remote {
         });
     }
 
-    pub fn report(&self, now: i64, status: &mut Status) {
+    /// Puts what is known about the keys into `status`. Whoever asks whether there are keys before a
+    /// token came, or long after the last one, has them fetched: an API that is not asked anything
+    /// until it is ready would never be ready.
+    pub fn report(self: &Arc<Self>, now: i64, status: &mut Status) {
+        self.fetch_if_due(now);
         let timeline = self.timeline();
         let age = timeline.fetched_at().map(|at| now.saturating_sub(at).max(0));
         status.key_age =

@@ -30,7 +30,6 @@ async fn nothing_is_fetched_before_the_first_token() {
     let server = IssuerServer::start();
     let verifier = server.verifier();
     assert_eq!((server.metadata_fetches(), server.key_fetches()), (0, 0));
-    assert!(!verifier.status().is_ready);
 
     verifier.verify(&server.token()).await.unwrap();
 
@@ -39,6 +38,39 @@ async fn nothing_is_fetched_before_the_first_token() {
     assert!(status.is_ready);
     assert_eq!((status.keys, status.fetches, status.fetch_failures), (1, 1, 0));
     assert_eq!(status.key_age, Some(Duration::ZERO));
+}
+
+/// A balancer sends nothing to an API that is not ready.
+#[tokio::test]
+async fn who_asks_whether_it_is_ready_makes_it_ready_without_a_token() {
+    let server = IssuerServer::start();
+    let verifier = server.verifier();
+    assert!(!verifier.status().is_ready);
+    until(|| verifier.status().is_ready).await;
+    assert_eq!((server.metadata_fetches(), server.key_fetches()), (1, 1));
+
+    // A day later, in which nobody came, the keys are too old to be used.
+    server.advance(25 * 60 * 60);
+    assert!(!verifier.status().is_ready);
+    until(|| verifier.status().is_ready).await;
+    assert_eq!(server.key_fetches(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_is_asked_no_more_often_for_being_asked_whether_it_is_ready() {
+    let server = IssuerServer::start();
+    server.behave(Behaviour::Fails);
+    let verifier = server.verifier();
+    for _ in 0..100 {
+        assert!(!verifier.status().is_ready);
+        tokio::task::yield_now().await;
+    }
+    until(|| verifier.status().fetch_failures == 1).await;
+    assert_eq!(verifier.status().fetches, 1);
+    server.behave(Behaviour::Answers);
+    server.advance(1);
+    until(|| verifier.status().is_ready).await;
+    assert_eq!(verifier.status().fetches, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
