@@ -1,7 +1,7 @@
 //! `munjigi audit`: the audit trail. Searched in the database; exported, proved and verified as
 //! the tree that it is. `munjigi-audit` verifies an export without any of this.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use munjigi_audit::{Checkpoint, Directory, Keys, VerifierKey};
 use munjigi_core::audit::{Kind, Outcome};
 use munjigi_core::id::{ClientId, EventId, UserId};
-use munjigi_core::time::Timestamp;
+use munjigi_core::time::{Span, Timestamp};
 use munjigi_server::Clock;
 use munjigi_server::accounts::{parse_rfc3339, rfc3339};
 use munjigi_server::config::parse_span;
@@ -140,7 +140,7 @@ struct Verify {
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     At(Timestamp),
-    Ago(munjigi_core::time::Span),
+    Ago(Span),
 }
 
 impl Moment {
@@ -173,6 +173,9 @@ const COLUMNS: &[&str] =
 
 /// How often `tail --follow` looks.
 const EVERY: Duration = Duration::from_millis(500);
+/// How much later than it happened an event may come to stand: what a request waits for at most,
+/// and more.
+const LATE: Span = Span::from_seconds(15);
 
 /// Does it.
 pub async fn run(args: AuditArgs, output: Output) -> Result<(), Stop> {
@@ -193,29 +196,69 @@ pub async fn run(args: AuditArgs, output: Output) -> Result<(), Stop> {
 
 async fn tailed(operator: &Operator, tail: &Tail, output: Output) -> Result<(), Stop> {
     let listed = operator.list_events(Page::first(tail.lines), AuditFilter::default()).await?;
-    let mut seen: BTreeSet<EventId> = listed.items.iter().map(|event| event.id).collect();
     let items: Vec<Value> = listed.items.iter().rev().map(show_event).collect();
     if !tail.follow {
         return print::list(output, COLUMNS, items, None);
     }
+    let mut told = Told::with(listed.items);
     let mut is_read = print::json_lines(&items)?;
     let mut ticks = tokio::time::interval(EVERY);
     while is_read {
         ticks.tick().await;
-        // Those that were committed late have smaller ids: all of the newest are compared.
-        let page = Page::first(MAX_LIMIT);
-        let newest = operator.list_events(page, AuditFilter::default()).await?.items;
-        let earliest = seen.first().copied();
-        let is_new = |event: &&StoredEvent| {
-            earliest.is_none_or(|earliest| event.id > earliest) && !seen.contains(&event.id)
-        };
-        let fresh: Vec<Value> = newest.iter().rev().filter(is_new).map(show_event).collect();
+        let fresh: Vec<Value> = told.unseen(operator).await?.iter().rev().map(show_event).collect();
         is_read = print::json_lines(&fresh)?;
-        if !newest.is_empty() {
-            seen = newest.iter().map(|event| event.id).collect();
-        }
     }
     Ok(())
+}
+
+/// What was told already, as far back as something new may still come to stand.
+struct Told {
+    events: BTreeMap<EventId, Timestamp>,
+    since: Timestamp,
+    /// Whoever looks for the first time has not seen what is older than what they were shown.
+    begins_after: Option<EventId>,
+}
+
+impl Told {
+    /// With what is shown first.
+    fn with(shown: Vec<StoredEvent>) -> Self {
+        let events: BTreeMap<_, _> = shown.into_iter().map(|event| (event.id, event.at)).collect();
+        let begins_after = events.last_key_value().map(|(id, _)| *id);
+        let mut told = Self { events, since: Timestamp::from_millis(0), begins_after };
+        told.forget();
+        told
+    }
+
+    /// What was not told yet, the newest first; it is told with this.
+    async fn unseen(&mut self, operator: &Operator) -> Result<Vec<StoredEvent>, Stop> {
+        let filter = AuditFilter { since: Some(self.since), ..AuditFilter::default() };
+        let mut page = Page::first(MAX_LIMIT);
+        let mut unseen = Vec::new();
+        // However many came since the last look, and wherever among the newest they stand.
+        loop {
+            let listed = operator.list_events(page.clone(), filter.clone()).await?;
+            for event in listed.items {
+                let is_old = self.begins_after.is_some_and(|first| event.id < first);
+                if self.events.insert(event.id, event.at).is_none() && !is_old {
+                    unseen.push(event);
+                }
+            }
+            page.after = listed.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
+        self.begins_after = None;
+        self.forget();
+        Ok(unseen)
+    }
+
+    /// Lets go of what is so old that nothing new can stand beside it.
+    fn forget(&mut self) {
+        let Some(newest) = self.events.values().max() else { return };
+        self.since = newest.minus(LATE);
+        self.events.retain(|_, at| *at >= self.since);
+    }
 }
 
 async fn searched(operator: &Operator, search: Search, output: Output) -> Result<(), Stop> {

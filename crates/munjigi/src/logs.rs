@@ -18,8 +18,9 @@ use line::Lines;
 
 /// What a server logs unless `MUNJIGI_LOG` says otherwise.
 pub const SERVER: &str = "info";
-/// What every other command logs: its answer says the rest.
-pub const VERB: &str = "warn";
+/// What every other command logs: its answer says the rest, and how long the database took for it
+/// concerns nobody.
+pub const VERB: &str = "warn,munjigi_store::sql::statistics=error";
 
 /// The variable that filters the log.
 const VARIABLE: &str = "MUNJIGI_LOG";

@@ -195,6 +195,32 @@ fn who_follows_the_trail_is_told_of_each_event_once_until_they_have_seen_enough(
     assert!(enough.join().unwrap().success());
 }
 
+/// A page of events is 200: whatever comes between two looks is more than one.
+#[test]
+fn who_follows_the_trail_misses_nothing_however_much_happens_between_two_looks() {
+    let sandbox = Sandbox::new();
+    let server = signing(&sandbox);
+    let tail = Tail::start(&sandbox, "1");
+    tail.next();
+    let id = tail.child.id().to_string();
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args([name, id.as_str()]).status().unwrap().success());
+    };
+    signal("-STOP");
+    const MANY: usize = 450;
+    let guess = "grant_type=client_credentials&client_id=web&client_secret=wrong";
+    for _ in 0..MANY {
+        assert_eq!(server.form("/oauth2/token", guess).0, 401);
+    }
+    signal("-CONT");
+    let told: Vec<Value> = (0..MANY).map(|_| tail.next()).collect();
+    assert!(told.iter().all(|event| event["kind"] == "client_refused"), "{:?}", told[0]);
+    let ids: std::collections::BTreeSet<_> = told.iter().map(|it| it["id"].to_string()).collect();
+    assert_eq!(ids.len(), MANY);
+    assert_eq!(server.sign_in("jun", "demo-jun").0, 200);
+    assert_eq!(tail.next()["kind"], "signed_in", "and nothing twice");
+}
+
 #[test]
 fn nothing_is_said_of_a_trail_that_nobody_signed() {
     let sandbox = Sandbox::new();
