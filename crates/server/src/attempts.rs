@@ -131,16 +131,17 @@ pub async fn count(
 }
 
 /// Whether a device is known for whoever has this name: then nobody else at its address can keep
-/// its owner out (LG-07 of the attack kit).
+/// its owner out (LG-07 of the attack kit). Looks for the device's owner and never for the name, so
+/// that the time that it takes does not tell whether somebody has it (LG-02).
 pub async fn is_at_home(
     app: &App,
     login: &Login,
     device: Option<&KnownDevice>,
 ) -> Result<bool, Failure> {
     let Some(device) = device else { return Ok(false) };
-    let login = login.clone();
-    let account = app.store.read(move |tx| find(tx, &login)).await?;
-    Ok(account.is_some_and(|account| device.belongs_to(&account.user)))
+    let owner = *device.owner();
+    let owner = app.store.read(move |tx| users::find(tx, &owner)).await?;
+    Ok(owner.is_some_and(|owner| device.belongs_to(&owner) && login.is_of(&owner)))
 }
 
 /// Counts one guess at the password of somebody who is known.

@@ -68,6 +68,11 @@ impl KnownDevice {
         })
     }
 
+    /// Whose it is, if their password is still the one of then.
+    pub const fn owner(&self) -> &UserId {
+        &self.user_id
+    }
+
     /// Whether it is known for this person, as they are now.
     pub fn belongs_to(&self, user: &User) -> bool {
         self.user_id == user.id && self.password_changed_at == changed_at(user)

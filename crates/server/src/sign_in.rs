@@ -71,6 +71,15 @@ impl Login {
             Self::Nobody(text) => text,
         }
     }
+
+    /// Whether it is a name of this person.
+    pub fn is_of(&self, user: &User) -> bool {
+        match self {
+            Self::Email(email) => email.canonical() == user.email_canonical,
+            Self::Username(name) => Some(name.canonical()) == user.username_canonical.as_deref(),
+            Self::Nobody(_) => false,
+        }
+    }
 }
 
 /// A request to sign in.
@@ -303,11 +312,14 @@ pub(crate) async fn prove(
     }
     let began = clock::stopwatch();
     let throttled = refusal(context, client, None, "too many attempts")?;
-    let (account, ledger) = match count(app, context, (login, device), throttled).await? {
+    let counted = count(app, context, (login, device), throttled).await;
+    if !matches!(counted, Ok(Counted::Go { .. })) {
+        clock::even_out(began, PUT_OFF_AFTER).await;
+    }
+    let (account, ledger) = match counted? {
         Counted::Go { account, ledger } => (account, ledger),
         Counted::Throttled { until, ledger, .. } => {
             app.metrics.signed_in(SignInOutcome::Throttled);
-            clock::even_out(began, PUT_OFF_AFTER).await;
             return Err(SignInError::Throttled(wait_of_account(app, &ledger, until)));
         }
     };

@@ -333,7 +333,6 @@ async fn a_restore_ends_the_tokens_of_a_shared_secret_whosever_they_are() {
     assert!(claims(&again)["iat"].as_i64() > claims(&token)["iat"].as_i64());
 }
 
-/// Sealed like the keys, and sealed anew with them; nothing of it stands in the database in clear.
 /// A secret that was taken away, and that a backup brings back, while nodes run that remember.
 #[tokio::test]
 async fn a_secret_that_a_backup_brings_back_signs_nothing_and_is_taken_away_again() {
@@ -356,6 +355,7 @@ async fn a_secret_that_a_backup_brings_back_signs_nothing_and_is_taken_away_agai
     assert_eq!(header(&stage.token(OTHER).await)["kid"], other);
 }
 
+/// Sealed like the keys, and sealed anew with them; nothing of it stands in the database in clear.
 #[tokio::test]
 async fn a_shared_secret_is_sealed_and_goes_over_to_another_key_with_the_rest() {
     let directory = tempfile::tempdir().unwrap();
