@@ -163,14 +163,20 @@ impl Connection {
 /// Connects to the first host that lets us in, and makes its settings.
 async fn connect(target: &Target) -> Result<(Client, Vec<SimpleQueryMessage>), StoreError> {
     let mut why = String::new();
-    for config in &target.hosts {
+    for place in target.hosts.next() {
+        let Some(config) = target.hosts.configs().get(place) else { continue };
+        let watch = Stopwatch::start();
         // A server that hangs, or a listener that nobody serves any more, takes a connection and
         // says nothing.
         match tokio::time::timeout(SILENCE, enter(config, target.tls.as_ref())).await {
-            Ok(Ok(entered)) => return Ok(entered),
+            Ok(Ok(entered)) => {
+                target.hosts.let_in(place);
+                return Ok(entered);
+            }
             Ok(Err(error)) => why = chain(&error),
             Err(_) => why = "PostgreSQL takes connections and says nothing".to_owned(),
         }
+        target.hosts.refused(place, watch.elapsed());
     }
     Err(StoreError::Unavailable(why))
 }

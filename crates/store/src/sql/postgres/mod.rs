@@ -2,6 +2,7 @@
 
 mod connection;
 mod explain;
+mod hosts;
 mod migrating;
 mod session;
 mod standing;

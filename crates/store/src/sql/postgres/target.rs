@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode};
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::hosts::Hosts;
 use super::tls;
 use crate::sql::error::StoreError;
 
@@ -19,9 +20,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(15);
 
 /// A server, ready to connect to.
 pub(super) struct Target {
-    /// Where it may be, in this order. The driver's own way through several hosts bounds how long
-    /// each may take to accept a connection, and not how long it may then say nothing.
-    pub(super) hosts: Vec<Config>,
+    /// Where it may be. The driver's own way through several hosts bounds how long each may take to
+    /// accept a connection, and not how long it may then say nothing.
+    pub(super) hosts: Hosts,
     pub(super) tls: Option<MakeRustlsConnect>,
 }
 
@@ -59,7 +60,7 @@ impl Target {
             Mode::Prefer => SslMode::Prefer,
             Mode::Require | Mode::VerifyFull => SslMode::Require,
         };
-        let mut hosts = each_host(&url, &config).unwrap_or_else(|| vec![config]);
+        let mut hosts = each_host(&url, &config).unwrap_or_else(|| vec![config.clone()]);
         for config in &mut hosts {
             config
                 .application_name("munjigi")
@@ -68,21 +69,20 @@ impl Target {
                 .keepalives_idle(Duration::from_secs(30))
                 .ssl_mode(ssl_mode);
         }
-        Ok(Self { hosts, tls })
+        Ok(Self { hosts: Hosts::new(hosts, &config), tls })
     }
 }
 
 /// What the URL says, `whole` in the driver's words, of each of its hosts alone; `None` where they
-/// do not stand before the path, or are to be asked in any order.
+/// do not stand before the path.
 fn each_host(url: &str, whole: &Config) -> Option<Vec<Config>> {
     let (scheme, rest) = url.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let credentials =
         authority.split_at(authority.find('@').map_or(0, |at| at.saturating_add(1))).0;
     let nowhere: Config = format!("{scheme}://{credentials}{path}").parse().ok()?;
-    let is_ordered = whole.get_load_balance_hosts() == LoadBalanceHosts::Disable;
     let is_split = nowhere.get_hosts().is_empty() && whole.get_hostaddrs().is_empty();
-    if !is_split || !is_ordered || whole.get_hosts().is_empty() {
+    if !is_split || whole.get_hosts().is_empty() {
         return None;
     }
     let ports = whole.get_ports();
@@ -167,8 +167,8 @@ mod tests {
         let alone = |url: &str| {
             let config = |it: &Config| (it.get_hosts().to_vec(), it.get_ports().to_vec());
             let target = Target::parse(url).expect("a URL");
-            assert!(target.hosts.iter().all(|it| it.get_dbname() == Some("d")));
-            target.hosts.iter().map(config).collect::<Vec<_>>()
+            assert!(target.hosts.configs().iter().all(|it| it.get_dbname() == Some("d")));
+            target.hosts.configs().iter().map(config).collect::<Vec<_>>()
         };
         let tcp = |name: &str, port| (vec![Host::Tcp(name.to_owned())], vec![port]);
         assert_eq!(alone("postgres://h/d"), [tcp("h", 5432)]);
@@ -178,12 +178,12 @@ mod tests {
         );
         assert_eq!(alone("postgres://u:p@h:1,i/d"), [tcp("h", 1), tcp("i", 5432)]);
         let target = Target::parse("postgres://u:p%40@h:1,i/d?target_session_attrs=read-write");
-        for config in target.expect("a URL").hosts {
+        for config in target.expect("a URL").hosts.configs() {
             assert_eq!((config.get_user(), config.get_password()), (Some("u"), Some(&b"p@"[..])));
             let wants = config.get_target_session_attrs();
             assert_eq!(wants, tokio_postgres::config::TargetSessionAttrs::ReadWrite);
         }
-        assert_eq!(alone("postgres://h,i/d?load_balance_hosts=random").len(), 1, "the driver's");
+        assert_eq!(alone("postgres://h,i/d?load_balance_hosts=random").len(), 2);
         let socket = alone("postgres:///d?host=/run/postgresql");
         assert_eq!(socket.len(), 1);
     }
