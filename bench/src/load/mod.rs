@@ -46,6 +46,9 @@ const EVERY_RUN: [&str; 14] = [
     "sign-in-postgres",
 ];
 
+/// What takes longer, and is asked for by name.
+const LONGER: [&str; 4] = ["growth", "growth-postgres", "revocation", "revocation-nodes"];
+
 /// What is about both cores, or about a program that is left alone.
 const UNPINNED: [&str; 9] = [
     "sign-in",
@@ -58,6 +61,11 @@ const UNPINNED: [&str; 9] = [
     "revocation",
     "revocation-nodes",
 ];
+
+/// Whether something is measured by this name.
+pub fn is_scenario(name: &str) -> bool {
+    EVERY_RUN.contains(&name) || LONGER.contains(&name)
+}
 
 /// Runs what was asked for.
 pub fn run(arguments: &Arguments) {
