@@ -20,13 +20,12 @@ mod on_purpose {
     #[derive(Clone, Debug)]
     pub struct Faults(Arc<AtomicI64>);
 
-    impl Default for Faults {
-        fn default() -> Self {
+    impl Faults {
+        /// Nothing is to fail yet.
+        pub(crate) fn none() -> Self {
             Self(Arc::new(AtomicI64::new(NEVER)))
         }
-    }
 
-    impl Faults {
         /// Lets the n-th thing fail, counted from one; everything after it succeeds.
         pub fn fail_at(&self, n: u32) {
             self.0.store(n.into(), Ordering::SeqCst);
@@ -49,11 +48,15 @@ mod on_purpose {
 
 /// No faults.
 #[cfg(not(feature = "testing"))]
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Faults;
 
 #[cfg(not(feature = "testing"))]
 impl Faults {
+    pub(crate) const fn none() -> Self {
+        Self
+    }
+
     /// Nothing fails on purpose.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature")]
     pub(crate) const fn strike(&self) -> super::error::Result<()> {

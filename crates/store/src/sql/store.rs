@@ -86,7 +86,7 @@ impl Store {
             .await
             .map_err(|_| StoreError::Internal("opening the database was given up".to_owned()))??;
         let threads = Mutex::new(threads);
-        let faults = Faults::default();
+        let faults = Faults::none();
         let inner = Inner { queue, threads, readers, backend, counters, faults, door };
         Ok(Self(Arc::new(inner)))
     }
