@@ -27,7 +27,7 @@ use munjigi_e2e::flood;
 use munjigi_e2e::nodes;
 use munjigi_e2e::production::Production;
 use munjigi_e2e::storm::Storm;
-use munjigi_e2e::timings::{Compared, Street};
+use munjigi_e2e::timings::{Compared, Street, over_budget};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::{Cluster, Database};
 
@@ -202,6 +202,7 @@ async fn timings(samples: usize) {
     compared.push(street.sign_ups().await);
     compared.push(street.recoveries().await);
     compared.push(street.throttled().await);
+    compared.push(over_budget(samples).await);
     for Compared { asked, kinds: [one, other], medians: [first, second], difference, p, .. } in
         &compared
     {

@@ -8,6 +8,7 @@ use reqwest::{Client, RequestBuilder, redirect};
 use serde_json::{Value, json};
 
 use crate::Dev;
+use crate::production::Production;
 use crate::statistics::{mann_whitney, median};
 
 const PASSWORD: &str = "correct-horse-battery-staple";
@@ -85,13 +86,86 @@ pub struct Street<'d> {
     samples: usize,
 }
 
+/// Asks about each kind in turn, beginning with another one each time.
+async fn take_turns(
+    samples: usize,
+    kinds: &mut [Kind],
+    ask: impl Fn(&'static str, usize) -> RequestBuilder,
+) {
+    for number in 0..samples {
+        for turn in 0..kinds.len() {
+            let place = (number + turn) % kinds.len();
+            let kind = &mut kinds[place];
+            let request = ask(kind.name, number);
+            let began = Instant::now();
+            let answer = request.send().await.unwrap();
+            let status = answer.status().as_u16();
+            answer.bytes().await.unwrap();
+            kind.took.push(began.elapsed().as_secs_f64() * 1e3);
+            assert_eq!(status, kind.status, "{}", kind.name);
+        }
+    }
+}
+
+fn client() -> Client {
+    let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+    client.timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+/// A form, sent as the page at `base` sends it.
+fn form(client: &Client, base: &str, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+    let mut body = url::form_urlencoded::Serializer::new(String::new());
+    let body = body.extend_pairs(fields).finish();
+    let request = client.post(format!("{base}{path}"));
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    request.header("sec-fetch-site", "same-origin").body(body)
+}
+
+/// Sign-ins from an address that has guessed too often, in a browser that is known for somebody
+/// else: of an account, and of none.
+pub async fn over_budget(samples: usize) -> Compared {
+    let mut server = Production::on_sqlite();
+    for name in ["known", "browser"] {
+        let create = ["users", "create", "--email", &email(name, 0), "--password-stdin"];
+        server.cli(&create, PASSWORD);
+    }
+    // Two at once, and one more in a minute: none of the samples is looked at.
+    server.cli(&["settings", "set", "address_budget", "1"], "");
+    server.start();
+    let client = client();
+    let guess = |email: &str, password: &str| {
+        let fields = [("username", email), ("password", password)];
+        form(&client, &server.base, "/login", &fields)
+    };
+    let signed_in = guess(&email("browser", 0), PASSWORD).send().await.unwrap();
+    let cookies = signed_in.headers().get_all("set-cookie").iter();
+    let cookies: Vec<_> = cookies.filter_map(|it| it.to_str().ok()?.split(';').next()).collect();
+    let device = cookies.into_iter().find(|cookie| cookie.contains("device")).unwrap().to_owned();
+    for number in 0.. {
+        let status = guess(&email("nobody", number), WRONG).send().await.unwrap().status();
+        if status.as_u16() == 429 {
+            break;
+        }
+        assert!(number < 1_000, "no address is ever put off");
+    }
+
+    let mut kinds = ["account", "no account"].map(|name| Kind::new(name, 429));
+    let ask = |kind: &'static str, number: usize| {
+        let email = match kind {
+            "account" => email("known", 0),
+            _ => email("known", number + 1),
+        };
+        guess(&email, WRONG).header("cookie", &device)
+    };
+    take_turns(samples, &mut kinds, ask).await;
+    Compared::new("sign-in from an address that is put off", &kinds[0], &kinds[1])
+}
+
 impl<'d> Street<'d> {
     /// Makes as many accounts as so many answers of each kind need.
     pub async fn new(dev: &'d Dev, samples: usize) -> Self {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
-        let client = client.timeout(Duration::from_secs(20)).build().unwrap();
         let accounts = samples.div_ceil(GUESSES);
-        let street = Self { dev, client, accounts, samples };
+        let street = Self { dev, client: client(), accounts, samples };
         let admin = street.administrator().await;
         for number in 0..accounts {
             for kind in ["known", "disabled", "reader"] {
@@ -124,36 +198,20 @@ impl<'d> Street<'d> {
     }
 
     fn page(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
-        let mut body = url::form_urlencoded::Serializer::new(String::new());
-        let body = body.extend_pairs(fields).finish();
-        let request = self.client.post(format!("{}{path}", self.dev.issuer));
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        request.header("sec-fetch-site", "same-origin").body(body)
+        form(&self.client, &self.dev.issuer, path, fields)
     }
 
     fn guess(&self, email: &str, password: &str) -> RequestBuilder {
         self.post("/api/v1/users/signin", &json!({"email": email, "password": password}))
     }
 
-    /// Asks about each kind in turn, beginning with another one each time.
+    /// Asks about each kind in turn.
     async fn take_turns(
         &self,
         kinds: &mut [Kind],
         ask: impl Fn(&'static str, usize) -> RequestBuilder,
     ) {
-        for number in 0..self.samples {
-            for turn in 0..kinds.len() {
-                let place = (number + turn) % kinds.len();
-                let kind = &mut kinds[place];
-                let request = ask(kind.name, number);
-                let began = Instant::now();
-                let answer = request.send().await.unwrap();
-                let status = answer.status().as_u16();
-                answer.bytes().await.unwrap();
-                kind.took.push(began.elapsed().as_secs_f64() * 1e3);
-                assert_eq!(status, kind.status, "{}", kind.name);
-            }
-        }
+        take_turns(self.samples, kinds, ask).await;
     }
 
     /// Sign-ins that are refused, whatever the reason.

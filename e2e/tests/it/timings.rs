@@ -2,7 +2,7 @@
 //! not break. How far kinds of accounts are apart to the percent is for the whole campaign.
 
 use munjigi_e2e::Dev;
-use munjigi_e2e::timings::{Compared, Street};
+use munjigi_e2e::timings::{Compared, Street, over_budget};
 
 /// Of each kind.
 const SAMPLES: usize = 20;
@@ -28,6 +28,7 @@ async fn lg_02_no_answer_tells_by_far_what_an_account_is() {
     alike(&street.sign_ups().await);
     let put_off = street.throttled().await;
     alike(&put_off);
+    alike(&over_budget(SAMPLES).await);
     let recoveries = street.recoveries().await;
     alike(&recoveries);
     // They are answered when the time has come, whatever there was to do.
