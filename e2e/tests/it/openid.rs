@@ -188,3 +188,26 @@ fn a_browser_goes_through_the_pages_in_both_languages_with_and_without_javascrip
     assert!(said.ends_with("done\n"), "{said}");
     assert_eq!(said.lines().count(), 4 * 26 + 1, "{said}");
 }
+
+/// WB-02: what others write is text wherever it is shown, and no page's policy has to stop it.
+#[test]
+fn wb_02_a_browser_runs_nothing_of_what_others_wrote() {
+    let (Some(mut node), Some(chromium)) = (node("hostile.cjs"), chromium()) else {
+        return skipped("target/e2e-node or Chromium is not there; `cargo xtask test` makes them");
+    };
+    let dev = Dev::start();
+    let name = "\"'><img src=x onerror=window.ran=1><script>window.ran=1</script>";
+    let options = [
+        ("--id", "hostile"),
+        ("--name", name),
+        ("--auth-method", "none"),
+        ("--grant-type", "authorization_code"),
+        ("--redirect-uri", "http://127.0.0.1/callback"),
+        ("--scope", "openid profile email"),
+    ];
+    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
+    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    let said = succeeded(&node.args([&*dev.issuer, "hostile", name, chromium]).output().unwrap());
+    assert!(said.ends_with("done\n"), "{said}");
+    assert_eq!(said.lines().count(), 18, "{said}");
+}
