@@ -9,8 +9,11 @@
 mod account;
 mod admin;
 mod flow;
+mod jobs;
+mod keeping;
 mod pages;
 mod planted;
+mod sending;
 mod tokens;
 
 use std::collections::BTreeSet;
@@ -133,6 +136,16 @@ async fn of_what_administrators_do_with_people() {
 #[tokio::test]
 async fn of_what_administrators_do_with_programs() {
     endure(admin::of_programs()).await;
+}
+
+#[tokio::test]
+async fn of_what_a_server_forgets_by_itself() {
+    jobs::endure(jobs::of_forgetting()).await;
+}
+
+#[tokio::test]
+async fn of_keys_that_come_and_go_by_themselves() {
+    jobs::endure(jobs::of_keys()).await;
 }
 
 /// Where a fault strikes is the same for both databases; how what was done is undone is not.

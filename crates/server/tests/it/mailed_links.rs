@@ -4,15 +4,15 @@ use axum::body::Body;
 use http::{Method, Request};
 use munjigi_core::audit::{Kind, Outcome};
 use munjigi_core::id::UserId;
-use munjigi_server::config::{Config, Outbound};
-use munjigi_server::mail::{MailConfig, Relay, parse_sender};
-use munjigi_server::{Mode, outbox};
+use munjigi_server::outbox;
 use munjigi_store::audit::{self, AuditFilter};
 use munjigi_store::page::Page;
-use munjigi_store::{DatabaseUrl, each_backend, users};
+use munjigi_store::{each_backend, users};
 use serde_json::json;
 
-use crate::harness::{Answer, ISSUER, MINJI, TestApp, config};
+use crate::harness::{Answer, ISSUER, JUN, MINJI, TestApp};
+use crate::outbox::relay;
+use crate::smtp::{MailServer, Protection};
 use crate::visitor::{Visitor, request};
 
 pub const NEW: &str = "horse-of-another-battery";
@@ -392,18 +392,16 @@ async fn nobody_can_fill_somebodys_mailbox_and_the_answer_does_not_say_so() {
     assert_eq!(mailbox(&visitor.app).await.len(), 5);
 }
 
-/// RC-01 of the attack kit.
+/// RC-01 of the attack kit: by every header and by the address of the request itself (RFC 9112
+/// §3.2.2), in development and in production.
 #[tokio::test]
 async fn links_lead_to_the_configured_issuer_whatever_a_request_says() {
-    let from = parse_sender("no-reply@example.kr").unwrap();
-    let relay = Relay::parse("smtp://localhost?tls=none").unwrap();
-    let mail = Some(MailConfig { relay, from, reply_to: None });
-    let config = config(DatabaseUrl::SqliteMemory);
-    let outbound = Outbound::default();
-    let serving = Config { mode: Mode::Serve, mail, outbound, ..config.clone() };
-    let dev = TestApp::start_from(config).await;
-    let serving = TestApp::start_from(serving).await;
+    let server = MailServer::start(Protection::Nothing).await;
+    let url = format!("smtp://localhost:{}?tls=none", server.port);
+    let (dev, serving) = (TestApp::start().await, TestApp::start_from(relay(&url)).await);
     for (app, host) in [(&dev, "localhost:6666"), (&serving, "evil.example")] {
+        let recover = |uri: &str| Request::post(uri).header("host", host);
+        let mut requests = vec![(recover(&format!("http://{host}/recover")), JUN.0)];
         for (name, value) in [
             ("x-forwarded-host", "evil.example"),
             ("x-forwarded-proto", "gopher"),
@@ -411,19 +409,30 @@ async fn links_lead_to_the_configured_issuer_whatever_a_request_says() {
             ("forwarded", "host=evil.example;proto=gopher"),
             ("x-original-url", "https://evil.example/"),
         ] {
-            let request = Request::post("/recover")
-                .header("host", host)
-                .header(name, value)
+            requests.push((recover("/recover").header(name, value), MINJI.0));
+        }
+        for (request, email) in requests {
+            let request = request
                 .header("content-type", "application/x-www-form-urlencoded")
-                .body(Body::from("email=minji%40demo.local"));
-            let answer = app.send(request.unwrap()).await.expect(200);
-            let page = answer.page();
+                .body(Body::from(format!("email={email}")));
+            let page = app.send(request.unwrap()).await.expect(200).page();
             assert!(!page.contains("evil") && !page.contains("6666"), "{page}");
         }
     }
-    for mail in mailbox(&dev).await {
+    let arrived = mailbox(&dev).await;
+    assert_eq!(arrived.len(), 6);
+    for mail in arrived {
+        assert!(!mail.links.is_empty(), "{}", mail.text);
         assert!(mail.links.iter().all(|link| link.starts_with(&format!("{ISSUER}/"))));
         assert!(!mail.text.contains("evil") && !mail.text.contains("6666"), "{}", mail.text);
+    }
+    assert_eq!(outbox::run(&serving.app).await.unwrap(), 6);
+    for mail in server.mails.lock().unwrap().iter() {
+        // RFC 2045 §6.7: long lines are broken, and `=` is written so.
+        let mail = mail.replace("=\r\n", "").replace("=3D", "=");
+        let ours = mail.matches(&format!("{ISSUER}/recover/password?ticket=")).count();
+        assert!(ours > 0 && mail.matches("://").count() == ours, "{mail}");
+        assert!(!mail.contains("evil") && !mail.contains("6666"), "{mail}");
     }
 }
 

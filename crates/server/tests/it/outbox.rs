@@ -43,7 +43,8 @@ async fn post(app: &TestApp, mail: &Mail) {
     write(app, parcel).await;
 }
 
-fn relay(url: &str) -> Config {
+/// As in production, with a mail server.
+pub fn relay(url: &str) -> Config {
     let from = parse_sender("\"문지기, Inc.\" <no-reply@example.kr>").unwrap();
     let mail = MailConfig { relay: Relay::parse(url).unwrap(), from, reply_to: None };
     let outbound = Outbound { roots: parse_roots(CA).unwrap(), ..Outbound::default() };

@@ -103,9 +103,9 @@ impl Remote {
         });
     }
 
-    /// Puts what is known about the keys into `status`. Whoever asks whether there are keys before a
-    /// token came, or long after the last one, has them fetched: an API that is not asked anything
-    /// until it is ready would never be ready.
+    /// Puts what is known about the keys into `status`. Whoever asks whether there are keys before
+    /// a token came, or long after the last one, has them fetched: an API that is not asked
+    /// anything until it is ready would never be ready.
     pub fn report(self: &Arc<Self>, now: i64, status: &mut Status) {
         self.fetch_if_due(now);
         let timeline = self.timeline();

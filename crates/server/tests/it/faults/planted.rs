@@ -1,4 +1,4 @@
-//! The campaign notices endpoints that are careless, each in a way of its own.
+//! The campaign notices endpoints and jobs that are careless, each in a way of its own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,6 +9,7 @@ use munjigi_store::{Audit, Committed, StoreError, Tx, settings, users};
 
 use super::flow::Again::{Anew, Never};
 use super::flow::{Ask, Flow, On, ask, find_wrong};
+use super::jobs::{Job, to_do};
 use crate::harness::{Answer, TestApp};
 
 /// Changes a row that is there, as an UPDATE of one of its columns does.
@@ -118,4 +119,46 @@ async fn an_endpoint_that_tells_of_what_it_has_not_done_is_noticed() {
     });
     let said = found(flow).await;
     assert!(said.contains("done by half") && said.contains("setting_changed"), "{said}");
+}
+
+#[tokio::test]
+async fn a_job_that_says_nothing_of_a_fault_is_noticed() {
+    let job = Job::new("careless", 1, async || {
+        to_do(&TestApp::start().await, async |app| {
+            drop(app.store.read(users::count).await);
+            Ok(())
+        })
+    });
+    assert!(job.endure().await.unwrap_err().starts_with("careless, fault 1: Ok"));
+}
+
+#[tokio::test]
+async fn a_job_that_does_half_is_noticed() {
+    let job = Job::new("half", 1, async || {
+        let app = TestApp::start().await;
+        with_settings(&app).await;
+        to_do(&app.clone(), move |_| {
+            let app = app.clone();
+            async move {
+                put(&app, "one", 1).await?;
+                Ok(put(&app, "other", 1).await?)
+            }
+        })
+    });
+    assert!(job.endure().await.unwrap_err().contains("done by half"));
+}
+
+/// Which of two things is done depends on what failed before.
+#[tokio::test]
+async fn a_job_that_ends_otherwise_after_a_fault_is_noticed() {
+    let job = Job::new("otherwise", 1, async || {
+        let app = TestApp::start().await;
+        with_settings(&app).await;
+        let asked = std::sync::Arc::new(AtomicU32::new(1));
+        to_do(&app.clone(), move |_| {
+            let (app, asked) = (app.clone(), asked.fetch_add(1, Ordering::Relaxed));
+            async move { Ok(put(&app, if asked == 1 { "one" } else { "other" }, 1).await?) }
+        })
+    });
+    assert!(job.endure().await.unwrap_err().contains("instead of"));
 }
