@@ -53,9 +53,9 @@ pub struct Tally {
 impl Contention {
     /// So much of everything that there are about so many presentations.
     pub const fn of(presentations: u32) -> Self {
-        // Of 36 things, 28 are codes, refresh tokens and revocations, eight of other kinds, which
+        // Of 39 things, 28 are codes, refresh tokens and revocations, eleven of other kinds, which
         // take longer: for one of those everybody hashes a password.
-        let parts = (presentations / 32).div_ceil(36);
+        let parts = (presentations / 32).div_ceil(39);
         Self { codes: 14 * parts, refreshes: 11 * parts, revocations: 3 * parts, others: parts }
     }
 
@@ -100,9 +100,16 @@ pub async fn split(each: u32) -> Tally {
     let mut crowd = Crowd::new(vec![Caller::new(&first.base, &client)], None);
     crowd.enter().await;
     let (mut codes, mut people) = (Vec::new(), Vec::new());
+    let (mut asked, mut changed) = (Vec::new(), Vec::new());
     for number in 0..each {
+        crowd.move_on(number);
         codes.push(crowd.code().await);
         people.push(crowd.sign_up(&postbox, &format!("split-{number}")).await);
+        let person = crowd.sign_up(&postbox, &format!("asked-{number}")).await;
+        asked.push(crowd.ask_to_change(&postbox, &person).await);
+        let person = crowd.sign_up(&postbox, &format!("changed-{number}")).await;
+        let change = crowd.ask_to_change(&postbox, &person).await;
+        changed.push(crowd.change(&postbox, &change).await);
     }
     first.kill();
     let mut second = first.another_node();
@@ -114,9 +121,16 @@ pub async fn split(each: u32) -> Tally {
     for code in codes {
         crowd.redeem(&code).await;
     }
-    for person in people {
+    for mut person in people {
         crowd.verify(&person).await;
-        crowd.recover(&person).await;
+        crowd.recover(&mut person).await;
+    }
+    for change in asked {
+        crowd.agree_at_the_new_one(&change).await;
+        crowd.agree_at_the_old_one(&change).await;
+    }
+    for ticket in changed {
+        crowd.take_back(&ticket).await;
     }
     crowd.tally
 }

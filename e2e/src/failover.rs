@@ -1,11 +1,11 @@
-//! The primary kill (P4, DS-07): the process of a PostgreSQL primary is killed under load, its
-//! synchronous standby is promoted, and the servers go on by themselves. What they acknowledged is
+//! The primary kill (P4, DS-07): the process of a PostgreSQL primary is killed under load, or all of
+//! its processes hang, its synchronous standby is promoted, and the servers go on by themselves. What they acknowledged is
 //! there, nothing that is good once works twice, and nobody has to sign in again: a server that ran
 //! all the while saw that the primary confirmed nothing that the standby did not have.
 
 use std::time::{Duration, Instant};
 
-use munjigi_store::testing::{Cluster, Copy, unaudited};
+use munjigi_store::testing::{Cluster, Copy, Hung, unaudited};
 
 use crate::caller::Caller;
 use crate::crash::{Person, open, person, register};
@@ -17,7 +17,7 @@ const PEOPLE: u64 = 4;
 /// How long people use the servers between two kills, in milliseconds.
 const LIVES: (u64, u64) = (200, 1_500);
 /// How long a primary may be replaced for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// A standby that has just lost its primary does not hear that it is promoted until it would look
 /// for the primary again: after 5 s, unless it is told otherwise.
 const LOOK_AGAIN: &str = "wal_retrieve_retry_interval=100ms";
@@ -49,8 +49,17 @@ pub enum Standby {
     Behind,
 }
 
-/// Kills the primary so often; `None` where PostgreSQL is missing.
-pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
+/// What becomes of the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its first process is killed: connections break, and nobody makes new ones.
+    Killed,
+    /// It hangs: connections stay, new ones are taken, and nobody says anything.
+    Hung,
+}
+
+/// Ends the primary so often; `None` where PostgreSQL is missing.
+pub async fn run(kills: u32, seed: u64, (kind, end): (Standby, End)) -> Option<Report> {
     let (mut primary, port) = tokio::task::block_in_place(|| {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         Cluster::start(&[]).unwrap().map(|primary| (primary, port.port()))
@@ -76,7 +85,7 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
         // What is signed by now has to be there when another one is the primary.
         let signed = witness.until(&server, |_, _| true).await;
         report.violations.extend(signed.err().map(|it| format!("before kill {kill}: {it}")));
-        let killed = tokio::task::block_in_place(|| replace(&primary, &standby));
+        let (killed, hung) = tokio::task::block_in_place(|| replace(&primary, &standby, end));
         people = Vec::new();
         for task in tasks {
             people.push(task.await.unwrap());
@@ -93,6 +102,7 @@ pub async fn run(kills: u32, seed: u64, kind: Standby) -> Option<Report> {
         let wrong = witness.until_all_signed(&server).await.err();
         report.violations.extend(wrong.map(|it| format!("kill {kill}: {it}")));
         report.kills = kill;
+        drop(hung);
         if !report.violations.is_empty() {
             break;
         }
@@ -132,14 +142,17 @@ async fn enter(url: &str, seed: u64) -> (Production, Caller, Vec<Person>) {
     (server, caller, people)
 }
 
-/// Kills the one and promotes the other; when that began.
-fn replace(primary: &Cluster, standby: &Cluster) -> Instant {
-    primary.kill().unwrap();
-    let killed = Instant::now();
+/// Ends the one and promotes the other; when that began, and what hangs.
+fn replace(primary: &Cluster, standby: &Cluster, end: End) -> (Instant, Option<Hung>) {
+    let hung = match end {
+        End::Killed => primary.kill().map(|()| None),
+        End::Hung => primary.hang().map(Some),
+    };
+    let (killed, hung) = (Instant::now(), hung.unwrap());
     standby.promote().unwrap();
     // It has no standby yet that it could wait for.
     standby.wait_for_standby(false).unwrap();
-    killed
+    (killed, hung)
 }
 
 fn standby_of(primary: &Cluster, port: u16, kind: Standby) -> Cluster {

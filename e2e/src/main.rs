@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use munjigi_e2e::Dev;
 use munjigi_e2e::contention::Contention;
 use munjigi_e2e::crash::Campaign;
-use munjigi_e2e::failover::{self, Standby};
+use munjigi_e2e::failover::{self, End, Standby};
 use munjigi_e2e::flood;
 use munjigi_e2e::nodes;
 use munjigi_e2e::production::Production;
@@ -104,6 +104,9 @@ enum What {
         /// Where the random choices begin
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Let its processes hang instead of killing them
+        #[arg(long)]
+        hung: bool,
     },
     /// Replace a node of an older version by one of this version under load, on PostgreSQL
     Upgrade {
@@ -175,8 +178,9 @@ async fn main() {
             let weather = Storm { rate, seconds }.blow(place.server().await).await;
             told(&weather, weather.violations.len());
         }
-        What::Failover { kills, seed } => {
-            let report = failover::run(kills, seed, Standby::Synchronous).await;
+        What::Failover { kills, seed, hung } => {
+            let end = if hung { End::Hung } else { End::Killed };
+            let report = failover::run(kills, seed, (Standby::Synchronous, end)).await;
             let report = report.expect("PostgreSQL is installed");
             told(&report, report.violations.len());
             happened(&[report.kills.into(), report.acknowledged, report.checked]);

@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use munjigi_token::base64url;
 use serde_json::{Value, json};
 
-use super::mailed::{self, Person};
+use super::mailed::{self, Change, Person};
 use super::{CALLERS, Crowd};
 use crate::caller::{Caller, Heard};
 use crate::postbox::Postbox;
@@ -35,11 +35,17 @@ pub enum Kind {
     VerificationLink,
     /// A mailed link by which a password is set that was forgotten.
     RecoveryLink,
+    /// A mailed link by which another address agrees to be an account's.
+    ChangeNewLink,
+    /// A mailed link by which the present address agrees to it.
+    ChangeOldLink,
+    /// A mailed link that takes such a change back.
+    UndoLink,
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
+    /// All of them; the links in the order in which somebody is mailed them.
+    pub const ALL: [Self; 11] = [
         Self::PushedRequest,
         Self::DeviceCode,
         Self::DpopProof,
@@ -48,6 +54,9 @@ impl Kind {
         Self::ManagementToken,
         Self::VerificationLink,
         Self::RecoveryLink,
+        Self::ChangeNewLink,
+        Self::ChangeOldLink,
+        Self::UndoLink,
     ];
 
     /// What those hear who come late.
@@ -60,7 +69,9 @@ impl Kind {
             // Pages, which tell by their status.
             // In the same moment it is the client that hears it, later the person.
             Self::PushedRequest => &[(303, "invalid_request_uri"), (400, "")],
-            Self::VerificationLink => &[(400, "")],
+            Self::VerificationLink | Self::ChangeNewLink | Self::ChangeOldLink | Self::UndoLink => {
+                &[(400, "")]
+            }
             // Everybody chose a password: on a slow machine not all of them are hashed in time.
             Self::RecoveryLink => &[(400, ""), (503, "")],
         }
@@ -79,6 +90,8 @@ pub(super) struct Cast {
     postbox: Postbox,
     /// Who has proved their address, and can recover.
     person: Option<Person>,
+    /// A change of their address, to which one mailbox has agreed, or both.
+    change: Option<Change>,
     count: u64,
 }
 
@@ -141,6 +154,7 @@ impl Cast {
             managed,
             postbox,
             person: None,
+            change: None,
             count: 0,
         }
     }
@@ -181,7 +195,11 @@ impl Crowd {
         let mut cast = self.cast.take().expect("there is one");
         let answers = match kind {
             Kind::PushedRequest => return self.refer(cast).await,
-            Kind::VerificationLink | Kind::RecoveryLink => return self.follow(kind, cast).await,
+            Kind::VerificationLink => return self.verify_somebody(cast).await,
+            Kind::RecoveryLink => return self.recover_somebody(cast).await,
+            Kind::ChangeNewLink => return self.begin_a_change(cast).await,
+            Kind::ChangeOldLink => return self.finish_a_change(cast).await,
+            Kind::UndoLink => return self.undo_a_change(cast).await,
             Kind::DeviceCode => {
                 let device = cast.device_client.clone();
                 let code = self.device(&device).await;
@@ -221,32 +239,60 @@ impl Crowd {
                 }
                 answers
             }
-            Kind::ManagementToken => {
-                let (path, token) = cast.managed.clone();
-                let mut body = proposal();
-                body["client_id"] = json!(path.rsplit('/').next().unwrap());
-                let answers = self.put_at_once((&path, "PUT"), &token, body).await;
-                if let Some(won) = answers.iter().find(|answer| answer.status == 200) {
-                    cast.managed.1 = won.text("registration_access_token");
-                }
-                answers
-            }
+            Kind::ManagementToken => self.manage(&mut cast).await,
         };
         self.cast = Some(cast);
         self.judge(kind, &answers);
     }
 
-    /// The links that somebody was mailed, first the one that proves their address.
-    async fn follow(&mut self, kind: Kind, mut cast: Cast) {
-        if kind == Kind::RecoveryLink {
-            let person = cast.person.take().expect("somebody has signed up");
-            self.recover(&person).await;
-        } else {
-            let name = cast.next();
-            let person = self.sign_up(&cast.postbox, &name).await;
-            self.verify(&person).await;
-            cast.person = Some(person);
+    /// A client that changes itself: whoever is let in is told the next token.
+    async fn manage(&mut self, cast: &mut Cast) -> Vec<Heard> {
+        let (path, token) = cast.managed.clone();
+        let mut body = proposal();
+        body["client_id"] = json!(path.rsplit('/').next().unwrap());
+        let answers = self.put_at_once((&path, "PUT"), &token, body).await;
+        if let Some(won) = answers.iter().find(|answer| answer.status == 200) {
+            cast.managed.1 = won.text("registration_access_token");
         }
+        answers
+    }
+
+    async fn verify_somebody(&mut self, mut cast: Cast) {
+        let name = cast.next();
+        let person = self.sign_up(&cast.postbox, &name).await;
+        self.verify(&person).await;
+        cast.person = Some(person);
+        self.cast = Some(cast);
+    }
+
+    /// Whoever has proved their address forgot their password before that.
+    async fn recover_somebody(&mut self, mut cast: Cast) {
+        let person = cast.person.as_mut().expect("somebody has signed up");
+        self.recover(person).await;
+        self.cast = Some(cast);
+    }
+
+    /// Whoever has recovered wants another address.
+    async fn begin_a_change(&mut self, mut cast: Cast) {
+        let person = cast.person.take().expect("somebody has signed up");
+        let change = self.ask_to_change(&cast.postbox, &person).await;
+        self.agree_at_the_new_one(&change).await;
+        cast.change = Some(change);
+        self.cast = Some(cast);
+    }
+
+    async fn finish_a_change(&mut self, cast: Cast) {
+        let change = cast.change.as_ref().expect("the other address has agreed");
+        self.agree_at_the_old_one(change).await;
+        self.expect_changed(change).await;
+        self.cast = Some(cast);
+    }
+
+    async fn undo_a_change(&mut self, mut cast: Cast) {
+        let change = cast.change.take().expect("both addresses have agreed");
+        let ticket = change.told(&cast.postbox).await;
+        self.take_back(&ticket).await;
+        self.expect_taken_back(&change).await;
         self.cast = Some(cast);
     }
 

@@ -15,6 +15,7 @@ mod crash;
 mod drain;
 mod flood;
 mod forward_auth;
+mod modes;
 mod nodes;
 mod openid;
 mod places;

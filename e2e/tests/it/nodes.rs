@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use munjigi_e2e::failover::{self, Standby};
+use munjigi_e2e::failover::{self, End, Standby};
 use munjigi_e2e::nodes::{self, Left};
 use munjigi_store::DatabaseUrl;
 use munjigi_store::testing::{Database, first_schema};
@@ -17,7 +17,9 @@ async fn database() -> Option<String> {
 /// P4, DS-07.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_is_killed() {
-    let Some(report) = failover::run(1, 7, Standby::Synchronous).await else { return };
+    let Some(report) = failover::run(1, 7, (Standby::Synchronous, End::Killed)).await else {
+        return;
+    };
     assert_eq!(report.violations, Vec::<String>::new(), "{report:?}");
     assert!(report.kills == 1 && report.acknowledged > 0 && report.checked > 0, "{report:?}");
     assert!(report.looks >= 2, "before the kill and afterwards: {report:?}");
@@ -27,7 +29,7 @@ async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_
 /// campaign; and by the servers, which end everything that was given before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_that_was_behind_is_noticed() {
-    let Some(report) = failover::run(1, 7, Standby::Behind).await else { return };
+    let Some(report) = failover::run(1, 7, (Standby::Behind, End::Killed)).await else { return };
     let is_lost = |wrong: &String| wrong.contains("a grant that was acknowledged is gone");
     assert!(report.violations.iter().any(is_lost), "{report:?}");
     let trail = report.violations.iter().any(|wrong| wrong.contains("the audit trail: "));

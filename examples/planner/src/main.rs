@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum, value_parser};
 use munjigi_verify::{BuildError, Revocations, Verifier};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -43,6 +43,47 @@ struct Options {
     /// The file with the secret of that client: on a command line everybody could read it.
     #[arg(long, env = "MUNJIGI_CLIENT_SECRET_FILE", requires = "client_id")]
     client_secret_file: Option<PathBuf>,
+    /// Whether a token that was revoked is refused; where there is a client, `best_effort` unless
+    /// said otherwise.
+    #[arg(
+        long,
+        env = "MUNJIGI_REVOCATIONS",
+        requires_ifs = [("best_effort", "client_id"), ("strict", "client_id")]
+    )]
+    revocations: Option<Mode>,
+    /// How old what is known of revocations may be before `strict` lets nobody in.
+    #[arg(
+        long,
+        env = "MUNJIGI_MAX_STALENESS_SECONDS",
+        default_value_t = 30,
+        value_parser = value_parser!(u64).range(5..=3_600)
+    )]
+    max_staleness_seconds: u64,
+}
+
+/// The ways to follow what is revoked (docs/guide/revocation.md).
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Mode {
+    /// Not at all.
+    Off,
+    /// Goes by what it knows while the issuer is out of reach: it would rather be up than strict.
+    BestEffort,
+    /// Lets nobody in while what it knows is too old: it would rather be down than wrong.
+    Strict,
+}
+
+impl Options {
+    fn followed(&self) -> Revocations {
+        match self.revocations {
+            Some(Mode::Off) => Revocations::Off,
+            None | Some(Mode::BestEffort) => Revocations::BestEffort,
+            Some(Mode::Strict) => {
+                let max_staleness = Duration::from_secs(self.max_staleness_seconds);
+                Revocations::Strict { max_staleness }
+            }
+        }
+    }
 }
 
 #[tokio::main]
@@ -67,8 +108,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Trusts the issuer's tokens and, as one of its clients, follows what it revokes. While the issuer
-/// is out of reach the planner goes on with what it knows: it would rather be up than strict.
+/// Trusts the issuer's tokens and, as one of its clients, follows what it revokes.
 fn verifier(options: &Options, secret: Option<&str>) -> Result<Verifier, BuildError> {
     let metadata = format!("{}/.well-known/oauth-protected-resource", options.audience);
     let builder = Verifier::builder(&options.issuer, &options.audience)
@@ -77,7 +117,7 @@ fn verifier(options: &Options, secret: Option<&str>) -> Result<Verifier, BuildEr
         .resource_metadata(&metadata);
     let builder = match (&options.client_id, secret) {
         (Some(id), Some(secret)) => {
-            builder.client_credentials(id, secret.trim_end()).revocations(Revocations::BestEffort)
+            builder.client_credentials(id, secret.trim_end()).revocations(options.followed())
         }
         _ => builder,
     };

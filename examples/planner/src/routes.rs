@@ -31,8 +31,9 @@ pub fn app(verifier: &Verifier, events: Events) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Verifies the token of a request once; the `Caller` of each route asks for the outcome.
         .layer(verifier.layer())
-        // Public, because it is merged after the layer.
+        // Public, because they are merged after the layer.
         .merge(verifier.metadata_router())
+        .merge(Router::new().route("/readyz", get(readyz)).with_state(verifier.clone()))
         .with_state(events)
 }
 
@@ -53,6 +54,14 @@ async fn add(
     let event = events.insert(me.sub().to_owned(), event).await?;
 
     Ok((StatusCode::CREATED, Json(event)))
+}
+
+/// Whether good tokens pass, for whoever sends requests here.
+async fn readyz(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
+    match verifier.status().is_ready {
+        true => (StatusCode::OK, Json(json!({ "status": "ok" }))),
+        false => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "unavailable" }))),
+    }
 }
 
 async fn items(me: Caller) -> Json<Value> {

@@ -11,11 +11,14 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use clap::Parser;
 use http_body_util::BodyExt;
+use munjigi_verify::Revocations;
 use munjigi_verify::testing::Issuer;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::Options;
 use crate::events::Events;
 use crate::routes::app;
 
@@ -193,4 +196,57 @@ async fn clients_learn_whom_the_planner_trusts() {
     let metadata = planner.read("/.well-known/oauth-protected-resource", "").await;
     assert_eq!(metadata.body["resource"], "http://localhost:8001");
     assert_eq!(metadata.body["authorization_servers"], json!(["https://issuer.test"]));
+}
+
+#[tokio::test]
+async fn it_is_ready_while_good_tokens_pass() {
+    let planner = Planner::start();
+    let ready = planner.read("/readyz", "").await;
+    assert_eq!((ready.status, ready.body), (StatusCode::OK, json!({ "status": "ok" })));
+
+    let strict = [&CLIENT[..], &["--revocations", "strict"]].concat();
+    let strict = crate::verifier(&options(&strict).unwrap(), Some("secret")).unwrap();
+    let app = app(&strict, Events::open(":memory:".as_ref()).unwrap());
+    let request = Request::get("/readyz").body(Body::empty()).unwrap();
+    assert_eq!(app.oneshot(request).await.unwrap().status(), 503, "it knows nothing yet");
+}
+
+/// Nobody listens at the issuer.
+const CLIENT: [&str; 6] =
+    ["--issuer", "http://127.0.0.1:9", "--client-id", "a", "--client-secret-file", "b"];
+
+fn options(words: &[&str]) -> Result<Options, String> {
+    let words = ["planner"].iter().chain(words);
+    Options::try_parse_from(words).map_err(|wrong| wrong.to_string())
+}
+
+#[test]
+fn how_it_follows_what_is_revoked_is_said_with_the_client() {
+    let followed = |more: &[&str]| {
+        let options = options(&[&CLIENT[..], more].concat()).unwrap();
+        options.followed()
+    };
+    let strict = |seconds| {
+        let max_staleness = std::time::Duration::from_secs(seconds);
+        Revocations::Strict { max_staleness }
+    };
+    assert_eq!(followed(&[]), Revocations::BestEffort);
+    assert_eq!(followed(&["--revocations", "off"]), Revocations::Off);
+    assert_eq!(followed(&["--revocations", "best_effort"]), Revocations::BestEffort);
+    assert_eq!(followed(&["--revocations", "strict"]), strict(30));
+    let bound = ["--revocations", "strict", "--max-staleness-seconds", "5"];
+    assert_eq!(followed(&bound), strict(5));
+
+    for (words, told) in [
+        (["--revocations", "sometimes"], "[possible values: off, best_effort, strict]"),
+        (["--max-staleness-seconds", "4"], "4 is not in 5..=3600"),
+        (["--max-staleness-seconds", "soon"], "invalid value 'soon'"),
+    ] {
+        let wrong = options(&[&CLIENT[..], &words].concat()).err().unwrap();
+        assert!(wrong.contains(told), "{wrong}");
+    }
+    for mode in ["best_effort", "strict"] {
+        let wrong = options(&["--revocations", mode]).err().unwrap();
+        assert!(wrong.contains("--client-id <CLIENT_ID>"), "{wrong}");
+    }
 }
