@@ -25,7 +25,7 @@ use munjigi_core::time::Timestamp;
 use tempfile::TempDir;
 
 pub use self::audited::{lose_events, unaudited};
-pub use self::cluster::{Cluster, Copy};
+pub use self::cluster::{Cluster, Copy, Hung};
 pub use self::restored::{revive_at_each_epoch, take_back};
 pub use self::tables::{Held, held};
 pub use self::tampered::{Tampering, tamper};

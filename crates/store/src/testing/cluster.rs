@@ -40,6 +40,17 @@ pub struct Cluster {
     watchdogs: Vec<Child>,
 }
 
+/// The processes of a cluster that hangs, until it is dropped.
+#[derive(Debug)]
+pub struct Hung(Vec<String>);
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        // Some may be gone.
+        drop(Command::new("kill").arg("-9").args(&self.0).stderr(Stdio::null()).status());
+    }
+}
+
 impl Cluster {
     /// Starts a cluster with these settings (`fsync=off`); `None` where PostgreSQL is missing.
     pub fn start(settings: &[&str]) -> io::Result<Option<Self>> {
@@ -144,6 +155,21 @@ impl Cluster {
         let file = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
         let id = file.lines().next().unwrap_or_default().to_owned();
         run_program(Command::new("kill").args(["-9", &id]))
+    }
+
+    /// Stops all of its processes in the middle of what they do, as a machine that hangs: whoever
+    /// has a connection, or makes one, waits. They are killed with what this returns.
+    pub fn hang(&self) -> io::Result<Hung> {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        let first = file.lines().next().unwrap_or_default().to_owned();
+        // The first one first, so that it makes no more of them.
+        run_program(Command::new("kill").args(["-STOP", &first]))?;
+        let listed = Command::new("ps").args(["-o", "pid=", "--ppid", &first]).output()?;
+        let children = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let mut all = Hung(vec![first]);
+        all.0.extend(children.split_whitespace().map(str::to_owned));
+        run_program(Command::new("kill").arg("-STOP").args(&all.0))?;
+        Ok(all)
     }
 
     /// Makes a standby the primary.

@@ -112,6 +112,10 @@ impl Worker {
                 again @ (Outcome::Again(_) | Outcome::Lost(_)) => {
                     attempt.lost += u32::from(matches!(again, Outcome::Lost(_)));
                     self.rest(attempt.runs, most);
+                    // A server that hung may have kept it for longer than anybody waits.
+                    if attempt.job.is_abandoned() {
+                        return None;
+                    }
                     continue;
                 }
             }
