@@ -1,7 +1,8 @@
-//! The primary kill (P4, DS-07): the process of a PostgreSQL primary is killed under load, or all of
-//! its processes hang, its synchronous standby is promoted, and the servers go on by themselves. What they acknowledged is
-//! there, nothing that is good once works twice, and nobody has to sign in again: a server that ran
-//! all the while saw that the primary confirmed nothing that the standby did not have.
+//! The primary kill (P4, DS-07): the process of a PostgreSQL primary is killed under load, or all
+//! of its processes hang, its synchronous standby is promoted, and the servers go on by themselves.
+//! What they acknowledged is there, nothing that is good once works twice, and nobody has to sign
+//! in again: a server that ran all the while saw that the primary confirmed nothing that the
+//! standby did not have.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! A person who uses the server all the time, and remembers what it acknowledged.
 
+use std::time::{Duration, Instant};
+
 use crate::caller::{Caller, Gone, Heard};
 use crate::random::Random;
 
@@ -21,12 +23,16 @@ struct Held {
 #[derive(Debug)]
 enum Doubt {
     Rename(String),
-    Refresh(usize),
+    /// Asked for at that moment.
+    Refresh(usize, Instant),
     Redeem(String),
     Revoke(Held),
     /// A sign-in, or a request for a code: what it made, nobody has.
     Nothing,
 }
+
+/// For how long a public client that lost an answer is given the same again.
+const ANSWERED_AGAIN: Duration = Duration::from_secs(30);
 
 /// One person.
 pub struct Person {
@@ -127,7 +133,7 @@ impl Person {
     }
 
     async fn refresh(&mut self, caller: &Caller, which: usize) -> Result<(), Gone> {
-        self.doubt = Some(Doubt::Refresh(which));
+        self.doubt = Some(Doubt::Refresh(which, Instant::now()));
         let heard = caller.refresh(&self.held[which].refresh).await?;
         assert_eq!(heard.status, 200, "{heard:?}");
         self.refreshed(which, &heard);
@@ -275,20 +281,31 @@ impl Person {
                 caller.revoke(&held.refresh).await?;
                 self.ended.push(held);
             }
-            Some(Doubt::Refresh(which)) => {
-                wrong.extend(self.settle_refresh(caller, which).await?);
+            Some(Doubt::Refresh(which, asked)) => {
+                wrong.extend(self.settle_refresh(caller, (which, asked)).await?);
             }
         }
         Ok(wrong)
     }
 
     /// A refresh whose answer was lost can be asked for again, and is the same; once its successor
-    /// was used, the token before it is a copy.
-    async fn settle_refresh(&mut self, caller: &Caller, which: usize) -> Result<Wrong, Gone> {
+    /// was used, or after half a minute, the token before it is a copy.
+    async fn settle_refresh(
+        &mut self,
+        caller: &Caller,
+        (which, asked): (usize, Instant),
+    ) -> Result<Wrong, Gone> {
         let before = self.held[which].refresh.clone();
         let first = caller.refresh(&before).await?;
         if first.status != 200 {
-            self.held.remove(which);
+            let held = self.held.remove(which);
+            if asked.elapsed() > ANSWERED_AGAIN {
+                self.ended.push(held);
+                if which == 0 {
+                    self.sign_in(caller).await?;
+                }
+                return Ok(Vec::new());
+            }
             return Ok(vec![format!("a lost refresh cannot be asked for again: {}", first.body)]);
         }
         let again = caller.refresh(&before).await?;

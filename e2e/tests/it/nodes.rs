@@ -25,6 +25,14 @@ async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_
     assert!(report.looks >= 2, "before the kill and afterwards: {report:?}");
 }
 
+/// The same of one that hangs: connections stay, new ones are taken, and nobody says anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_when_a_primary_with_a_synchronous_standby_hangs() {
+    let Some(report) = failover::run(1, 7, (Standby::Synchronous, End::Hung)).await else { return };
+    assert_eq!(report.violations, Vec::<String>::new(), "{report:?}");
+    assert!(report.kills == 1 && report.acknowledged > 0 && report.checked > 0, "{report:?}");
+}
+
 /// Planted: a standby that had fallen behind is promoted. What is missing is noticed by the
 /// campaign; and by the servers, which end everything that was given before.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, SimpleQueryRow, 
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::explain::{Failure, chain, explain};
+use super::hosts::Hosts;
 use super::target::{SILENCE, Target};
 use super::value;
 use crate::clock::Stopwatch;
@@ -18,7 +20,7 @@ use crate::sql::error::StoreError;
 use crate::sql::value::{Row, Value};
 
 /// How long one round trip may take; the server gives up earlier (`statement_timeout`).
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A node that stops in the middle of a transaction must not hold its locks for ever.
 const SETTINGS: &str = "SET statement_timeout = '10s'; \
@@ -32,6 +34,10 @@ const OLDEST: u32 = 150_000;
 pub(super) struct Connection {
     runtime: Runtime,
     client: Client,
+    /// Of these hosts it is the one at this place, …
+    host: (Arc<Hosts>, usize),
+    /// … which had said nothing so often before.
+    silences: u64,
     compiled: HashMap<&'static str, Statement>,
     /// The same for statements that fail when they do not change exactly one row.
     guarded: HashMap<&'static str, Statement>,
@@ -65,7 +71,7 @@ impl Connection {
             .enable_all()
             .build()
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let (client, answers) = runtime.block_on(connect(target))?;
+        let (place, client, answers) = runtime.block_on(connect(target))?;
         let settings = answers.iter().find_map(|answer| match answer {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,
@@ -74,15 +80,19 @@ impl Connection {
         Ok(Self {
             runtime,
             client,
+            host: (Arc::clone(&target.hosts), place),
+            silences: target.hosts.silences(place),
             compiled: HashMap::new(),
             guarded: HashMap::new(),
             waited: Duration::ZERO,
         })
     }
 
-    /// Whether the server has hung up, as far as is known.
-    pub(super) fn is_closed(&self) -> bool {
-        self.client.is_closed()
+    /// Whether it is of no more use, as far as is known: the server has hung up, or another
+    /// connection asked it something since and got no answer.
+    pub(super) fn is_over(&self) -> bool {
+        let (hosts, place) = &self.host;
+        self.client.is_closed() || hosts.silences(*place) != self.silences
     }
 
     /// The statement, compiled once for each connection.
@@ -117,7 +127,7 @@ impl Connection {
         self.waited += watch.elapsed();
         match compiled {
             Ok(statement) => statement.map_err(|error| explain(&error)),
-            Err(_) => Err(silent()),
+            Err(_) => Err(self.silent()),
         }
     }
 
@@ -131,8 +141,9 @@ impl Connection {
         let answers =
             runtime.block_on(async { tokio::time::timeout(PATIENCE, in_order(sending)).await });
         self.waited += watch.elapsed();
+        let answers = answers.map_err(|_| self.silent())?;
         let mut last = Answer::default();
-        for (request, answer) in requests.iter().zip(answers.map_err(|_| silent())?) {
+        for (request, answer) in requests.iter().zip(answers) {
             let answer = answer.map_err(|error| explain(&error))?;
             if !matches!(request, Request::Control(_)) {
                 last = answer;
@@ -146,11 +157,19 @@ impl Connection {
         let Self { runtime, client, .. } = self;
         let asked = runtime
             .block_on(async { tokio::time::timeout(PATIENCE, client.simple_query(sql)).await });
-        let answers = asked.map_err(|_| silent()).and_then(|it| it.map_err(|it| explain(&it)));
+        let answers = asked.map_err(|_| self.silent());
+        let answers = answers.and_then(|it| it.map_err(|it| explain(&it)));
         answers.map_err(|failure| match failure {
             Failure::Statement(error) => error,
             Failure::Lost(reason) => StoreError::Unavailable(reason),
         })
+    }
+
+    /// It did not answer: the next connection is not to wait for it, too.
+    fn silent(&self) -> Failure {
+        let (hosts, place) = &self.host;
+        hosts.silent(*place);
+        Failure::Lost(format!("PostgreSQL did not answer within {} s", PATIENCE.as_secs()))
     }
 
     /// Runs statements as one text, for migrations.
@@ -161,7 +180,7 @@ impl Connection {
 }
 
 /// Connects to the first host that lets us in, and makes its settings.
-async fn connect(target: &Target) -> Result<(Client, Vec<SimpleQueryMessage>), StoreError> {
+async fn connect(target: &Target) -> Result<(usize, Client, Vec<SimpleQueryMessage>), StoreError> {
     let mut why = String::new();
     for place in target.hosts.next() {
         let Some(config) = target.hosts.configs().get(place) else { continue };
@@ -169,9 +188,9 @@ async fn connect(target: &Target) -> Result<(Client, Vec<SimpleQueryMessage>), S
         // A server that hangs, or a listener that nobody serves any more, takes a connection and
         // says nothing.
         match tokio::time::timeout(SILENCE, enter(config, target.tls.as_ref())).await {
-            Ok(Ok(entered)) => {
+            Ok(Ok((client, answers))) => {
                 target.hosts.let_in(place);
-                return Ok(entered);
+                return Ok((place, client, answers));
             }
             Ok(Err(error)) => why = chain(&error),
             Err(_) => why = "PostgreSQL takes connections and says nothing".to_owned(),
@@ -265,10 +284,6 @@ async fn in_order<T>(mut futures: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) ->
     })
     .await;
     outputs.into_iter().flatten().collect()
-}
-
-fn silent() -> Failure {
-    Failure::Lost(format!("PostgreSQL did not answer within {} s", PATIENCE.as_secs()))
 }
 
 /// The rows of an answer in our values.

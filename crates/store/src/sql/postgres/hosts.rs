@@ -39,6 +39,8 @@ struct Known {
     last: usize,
     /// Since when each is left alone.
     slow: Vec<Option<Stopwatch>>,
+    /// How often each said nothing to a question.
+    silences: Vec<u64>,
 }
 
 impl Hosts {
@@ -50,7 +52,8 @@ impl Hosts {
             TargetSessionAttrs::Any => First::Named,
             _ => First::Last,
         };
-        let known = Mutex::new(Known { last: 0, slow: vec![None; configs.len()] });
+        let (slow, silences) = (vec![None; configs.len()], vec![0; configs.len()]);
+        let known = Mutex::new(Known { last: 0, slow, silences });
         Self { configs, first, known }
     }
 
@@ -102,6 +105,22 @@ impl Hosts {
         }
     }
 
+    /// This one had let us in, and said nothing to a question.
+    pub(super) fn silent(&self, place: usize) {
+        let mut known = self.known();
+        if let Some(slow) = known.slow.get_mut(place) {
+            *slow = Some(Stopwatch::start());
+        }
+        if let Some(silences) = known.silences.get_mut(place) {
+            *silences = silences.saturating_add(1);
+        }
+    }
+
+    /// How often that was so: a connection of before is not to be asked in vain, too.
+    pub(super) fn silences(&self, place: usize) -> u64 {
+        self.known().silences.get(place).copied().unwrap_or_default()
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,6 +168,9 @@ mod tests {
         assert_eq!(hosts.next(), [0, 1, 2], "nobody else is there");
         hosts.let_in(2);
         assert_eq!(hosts.next(), [2]);
+        hosts.let_in(0);
+        hosts.silent(0);
+        assert_eq!((hosts.next(), hosts.silences(0), hosts.silences(2)), (vec![2], 1, 0));
     }
 
     #[test]

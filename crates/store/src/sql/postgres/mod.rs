@@ -95,7 +95,7 @@ impl Unguarded {
 
     /// What the database says about itself.
     pub(super) fn standing(&self) -> Result<Option<Standing>, StoreError> {
-        Ok(Connection::open(&self.target)?.standing())
+        Connection::open(&self.target)?.standing()
     }
 }
 

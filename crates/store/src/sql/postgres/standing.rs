@@ -48,15 +48,20 @@ pub(super) const OTHER: &str = "is another database than before, or another stat
 
 impl Connection {
     /// What this database is; nothing where it does not say so, as relatives of PostgreSQL do not.
-    pub(super) fn standing(&mut self) -> Option<Standing> {
-        let [database, table, timeline, standbys, commit] = self.texts(REST).ok()??;
-        let cluster = self.texts(CLUSTER).ok().flatten();
+    ///
+    /// # Errors
+    /// It did not answer: then nobody knows.
+    pub(super) fn standing(&mut self) -> Result<Option<Standing>, StoreError> {
+        let Some([database, table, timeline, standbys, commit]) = self.told(REST)? else {
+            return Ok(None);
+        };
+        let cluster = self.told(CLUSTER)?;
         let cluster = cluster.map_or_else(|| "?".to_owned(), |[identifier]| identifier);
         let is_confirmed = ["on", "remote_apply", "remote_write"].contains(&commit.as_str());
-        Some(Standing {
+        Ok(Some(Standing {
             identity: format!("pg:{cluster}:{database}:{table}:{timeline}"),
             is_synchronous: is_confirmed && !standbys.is_empty(),
-        })
+        }))
     }
 
     /// Says what the role may not ask, and what that costs. Relatives of PostgreSQL that have
@@ -75,13 +80,21 @@ impl Connection {
     /// Refuses a database whose rows are of another one: nothing may be decided on them before it
     /// is settled what was lost.
     pub(super) fn check_epoch(&mut self) -> Result<(), StoreError> {
-        let Ok(Some([stored])) = self.texts::<1>(STORED) else { return Ok(()) };
-        let Some(found) = self.standing() else { return Ok(()) };
+        let Some([stored]) = self.told::<1>(STORED)? else { return Ok(()) };
+        let Some(found) = self.standing()? else { return Ok(()) };
         match kinship(&stored, &found.identity) {
             Kinship::Same => Ok(()),
             Kinship::OtherTimeline | Kinship::Other => {
                 Err(StoreError::Unavailable(format!("PostgreSQL {OTHER}")))
             }
+        }
+    }
+
+    /// As [`Self::texts`]; nothing where there is nothing to ask, or this role may not.
+    fn told<const N: usize>(&mut self, sql: &str) -> Result<Option<[String; N]>, StoreError> {
+        match self.texts(sql) {
+            Err(StoreError::Internal(_)) => Ok(None),
+            asked => asked,
         }
     }
 

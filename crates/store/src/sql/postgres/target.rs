@@ -1,6 +1,7 @@
 //! Which PostgreSQL server, and how it is talked to: its URL, with `sslmode` in libpq's words.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -22,7 +23,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(15);
 pub(super) struct Target {
     /// Where it may be. The driver's own way through several hosts bounds how long each may take to
     /// accept a connection, and not how long it may then say nothing.
-    pub(super) hosts: Hosts,
+    pub(super) hosts: Arc<Hosts>,
     pub(super) tls: Option<MakeRustlsConnect>,
 }
 
@@ -69,7 +70,7 @@ impl Target {
                 .keepalives_idle(Duration::from_secs(30))
                 .ssl_mode(ssl_mode);
         }
-        Ok(Self { hosts: Hosts::new(hosts, &config), tls })
+        Ok(Self { hosts: Arc::new(Hosts::new(hosts, &config)), tls })
     }
 }
 

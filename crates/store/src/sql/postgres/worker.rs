@@ -183,7 +183,7 @@ impl Worker {
 
     fn take_connection(&mut self) -> Result<Connection, StoreError> {
         match self.connection.take() {
-            Some(connection) if !connection.is_closed() => Ok(connection),
+            Some(connection) if !connection.is_over() => Ok(connection),
             _ => {
                 let mut connection = Connection::open(&self.target)?;
                 if self.is_guarded {
