@@ -1,9 +1,10 @@
 //! `docs/reference/attack-kit.md`: every case has a test that exists, or says what it waits for.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::conformance::{exists, tests};
-use super::page;
+use super::{page, root};
 
 /// Every case that there is: how many of each group, by their numbers.
 const KIT: [(&str, &[u8]); 13] = [
@@ -41,6 +42,31 @@ fn every_case_of_the_attack_kit_is_on_the_page_once() {
         })
         .collect();
     assert_eq!(ids, kit);
+}
+
+/// Every Rust file below a directory, in one text.
+fn sources(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| match path.is_dir() {
+        true => sources(&path),
+        false if path.extension().is_some_and(|it| it == "rs") => {
+            std::fs::read_to_string(path).unwrap()
+        }
+        false => String::new(),
+    };
+    entries.map(read).collect()
+}
+
+/// What the page says of itself: whoever looks for an id finds its tests.
+#[test]
+fn every_case_of_the_attack_kit_that_is_shown_is_found_by_its_id() {
+    let page = page("attack-kit.md");
+    let all = ["crates", "e2e"].map(|directory| sources(&root().join(directory))).concat();
+    for [id, _, state, _] in rows(&page) {
+        let in_a_name = id.to_lowercase().replace('-', "_");
+        let is_found = all.contains(id) || all.contains(&in_a_name);
+        assert!(is_found || state != "shown", "no test names {id}");
+    }
 }
 
 #[test]
