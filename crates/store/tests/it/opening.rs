@@ -1,7 +1,12 @@
 //! Opening: what is refused, and the tables that are there afterwards.
 
+use munjigi_core::time::Timestamp;
+use munjigi_store::epochs::{self, Epoch};
 use munjigi_store::testing::{Cluster, Database, OPENED_AT, open_with};
-use munjigi_store::{DatabaseUrl, Store, StoreError, StoreOptions, each_backend, params};
+use munjigi_store::{
+    Audit, Committed, DatabaseUrl, Store, StoreError, StoreOptions, Tx, counters, each_backend,
+    params,
+};
 
 async fn applied(store: &Store) -> Vec<(i64, String)> {
     let rows = store
@@ -29,6 +34,44 @@ async fn a_host_that_says_nothing_is_left_for_the_next() {
 
     let refused = open(format!("{before}@{mute}/test")).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{:?}", refused.err());
+}
+
+/// A connection that asks which database this is, and is not answered, is as good as one that was
+/// told of another: here the question waits for a lock until the server gives it up.
+#[tokio::test]
+async fn a_connection_that_nobody_tells_which_database_this_is_does_not_pass() {
+    let Some(database) = Database::postgres().await else { return };
+    let store = database.store().await;
+    let identity = "pg:1:2:3:00000009".to_owned();
+    let began_at = Timestamp::from_millis(0);
+    let cause = "a test".to_owned();
+    let other = Epoch { number: 1, identity, cause, began_at, ended_before: None };
+    let begin = move |tx: &mut Tx<'_>| {
+        let begun = epochs::begin(tx, &other, 0)?;
+        Ok::<_, StoreError>(Committed::new(begun, Audit::Routine("a test")))
+    };
+    assert!(store.write(begin).await.unwrap());
+
+    let (held, mut is_held) = tokio::sync::mpsc::unbounded_channel();
+    let holder = tokio::spawn(async move {
+        let hold = move |tx: &mut Tx<'_>| {
+            tx.exec("SET LOCAL statement_timeout = 0", params![])?;
+            tx.exec("LOCK TABLE epoch IN ACCESS EXCLUSIVE MODE", params![])?;
+            held.send(()).unwrap();
+            tx.rows("SELECT pg_sleep(13)::text", params![])?;
+            Ok::<_, StoreError>(Committed::nothing(()))
+        };
+        store.write(hold).await
+    });
+    is_held.recv().await.unwrap();
+    let mut options = database.options();
+    options.is_guarded = true;
+    let guarded = Store::open(options).await.unwrap();
+    let told = guarded.read(counters::versions).await;
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+    holder.await.unwrap().unwrap();
+    let told = guarded.read(counters::versions).await;
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
 }
 
 each_backend! {
