@@ -3,6 +3,7 @@
 //! let somebody in last comes first, and one that kept somebody waiting is left alone for a while.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub(super) struct Hosts {
     configs: Vec<Config>,
     first: First,
     known: Mutex<Known>,
+    /// How often each said nothing to a question. Looked at before each use of a connection.
+    silences: Vec<AtomicU64>,
 }
 
 /// Which host comes first.
@@ -39,8 +42,6 @@ struct Known {
     last: usize,
     /// Since when each is left alone.
     slow: Vec<Option<Stopwatch>>,
-    /// How often each said nothing to a question.
-    silences: Vec<u64>,
 }
 
 impl Hosts {
@@ -52,9 +53,9 @@ impl Hosts {
             TargetSessionAttrs::Any => First::Named,
             _ => First::Last,
         };
-        let (slow, silences) = (vec![None; configs.len()], vec![0; configs.len()]);
-        let known = Mutex::new(Known { last: 0, slow, silences });
-        Self { configs, first, known }
+        let known = Mutex::new(Known { last: 0, slow: vec![None; configs.len()] });
+        let silences = configs.iter().map(|_| AtomicU64::new(0)).collect();
+        Self { configs, first, known, silences }
     }
 
     /// All of them.
@@ -107,18 +108,17 @@ impl Hosts {
 
     /// This one had let us in, and said nothing to a question.
     pub(super) fn silent(&self, place: usize) {
-        let mut known = self.known();
-        if let Some(slow) = known.slow.get_mut(place) {
+        if let Some(slow) = self.known().slow.get_mut(place) {
             *slow = Some(Stopwatch::start());
         }
-        if let Some(silences) = known.silences.get_mut(place) {
-            *silences = silences.saturating_add(1);
+        if let Some(silences) = self.silences.get(place) {
+            silences.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// How often that was so: a connection of before is not to be asked in vain, too.
     pub(super) fn silences(&self, place: usize) -> u64 {
-        self.known().silences.get(place).copied().unwrap_or_default()
+        self.silences.get(place).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
