@@ -25,6 +25,12 @@ fn node(script: &str) -> Option<Command> {
     Some(command)
 }
 
+/// Makes a client of these options and their values; what the command line says.
+fn create_client(dev: &Dev, options: &[(&str, &str)]) -> String {
+    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
+    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>())
+}
+
 #[test]
 fn openid_client_goes_through_the_code_flow() {
     let Some(mut node) = node("openid-client.cjs") else {
@@ -97,8 +103,7 @@ fn openid_client_pushes_its_request_signs_for_itself_and_holds_a_key() {
         ("--metadata", &metadata),
         ("--output", "json"),
     ];
-    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
-    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    create_client(&dev, &options);
     let going = going.args(["go", &dev.issuer, "bank", redirect_uri]).arg(&file);
     let said = succeeded(&going.output().unwrap());
     assert_eq!(said, "pushed\nbound\nrefused\nrefresh\nreplay\n");
@@ -119,8 +124,7 @@ fn openid_client_is_let_in_as_a_device_without_a_keyboard() {
         ("--grant-type", "refresh_token"),
         ("--scope", "openid profile offline_access"),
     ];
-    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
-    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    create_client(&dev, &options);
     let said = succeeded(&node.args([&dev.issuer, "tv"]).args(chromium()).output().unwrap());
     let seen = if chromium().is_some() { "seen\n" } else { "" };
     assert_eq!(said, format!("allowed\ndenied\nonce\n{seen}"));
@@ -166,22 +170,15 @@ fn a_browser_goes_through_the_pages_in_both_languages_with_and_without_javascrip
         return skipped("target/e2e-node or Chromium is not there; `cargo xtask test` makes them");
     };
     let dev = Dev::start();
-    let made = dev.cli(&[
-        "clients",
-        "create",
-        "--name",
-        "Photo album",
-        "--auth-method",
-        "none",
-        "--grant-type",
-        "authorization_code",
-        "--redirect-uri",
-        "http://127.0.0.1/callback",
-        "--scope",
-        "openid profile email",
-        "--output",
-        "json",
-    ]);
+    let options = [
+        ("--name", "Photo album"),
+        ("--auth-method", "none"),
+        ("--grant-type", "authorization_code"),
+        ("--redirect-uri", "http://127.0.0.1/callback"),
+        ("--scope", "openid profile email"),
+        ("--output", "json"),
+    ];
+    let made = create_client(&dev, &options);
     let made: Value = serde_json::from_str(&made).unwrap();
     let client_id = made["client_id"].as_str().unwrap();
     let said = succeeded(&node.args([&dev.issuer, client_id, chromium]).output().unwrap());
@@ -205,8 +202,7 @@ fn wb_02_a_browser_runs_nothing_of_what_others_wrote() {
         ("--redirect-uri", "http://127.0.0.1/callback"),
         ("--scope", "openid profile email"),
     ];
-    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
-    dev.cli(&["clients", "create"].into_iter().chain(options).collect::<Vec<_>>());
+    create_client(&dev, &options);
     let said = succeeded(&node.args([&*dev.issuer, "hostile", name, chromium]).output().unwrap());
     assert!(said.ends_with("done\n"), "{said}");
     assert_eq!(said.lines().count(), 18, "{said}");
